@@ -1,0 +1,1 @@
+"""Where notices go: one module per kind of channel, behind `protocols.Channel`."""

@@ -1,0 +1,111 @@
+"""What can go wrong, drawn as a tree.
+
+::
+
+    BotError
+      SettingsError                 names the file and the key; exit status 2
+      SourceError(feed_id)          failures + 1, back-off; never changes what is known
+        TemporarySourceError          time-out, 5xx, 429, refused connection; may carry `not_before`
+          HostHeld                    we did not even ask: the host told us to wait
+        SourceRefused                 login, challenge, 401, 403, 451: a second way in may work
+        FeedGone                      404, 410: no such author, or no such thread
+        ParseError                    the page is not what we know
+          WrongAuthor                 the page belongs to somebody else now
+      ChannelError(channel)         temporary: attempts + 1, the channel's queue waits; may carry `retry_after`
+        ChannelRejected               refused for ever (bad token, unknown room): dead at once
+        DeliveryInDoubt               may have arrived: time-out, answer lost
+      StoreError                    the store cannot be read or written; says where and how to go on
+        StoreLocked                   another process holds it; carries its `pid`; exit status 3
+        SchemaTooNew                  written by a newer version
+        StoreReadOnly                 opened for reading only
+
+Messages are for people: they name the thing and, where there is one, the mend. They never hold a secret.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+
+class BotError(Exception):
+    """Anything that this program raises on purpose."""
+
+
+class SettingsError(BotError):
+    """The settings file, the environment or the command line is wrong. One line for each thing wrong."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SourceError(BotError):
+    """A look at a source failed."""
+
+    def __init__(self, feed_id: str, reason: str, *, not_before: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.feed_id = feed_id
+        self.reason = reason
+        self.not_before = not_before
+
+
+class TemporarySourceError(SourceError):
+    """The source may well answer next time."""
+
+
+class HostHeld(TemporarySourceError):
+    """The host asked for a pause that is still in force; no request was sent."""
+
+
+class SourceRefused(SourceError):
+    """The source wants a login, a challenge solved, or refuses us outright."""
+
+
+class FeedGone(SourceError):
+    """There is no such author or thread at the source."""
+
+
+class ParseError(SourceError):
+    """The page is not one that this program knows."""
+
+
+class WrongAuthor(ParseError):
+    """The page is well formed, but belongs to another author than the one followed."""
+
+
+class ChannelError(BotError):
+    """A send failed for now. `retry_after` is in seconds, None if the channel did not say."""
+
+    def __init__(self, channel: str, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.channel = channel
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class ChannelRejected(ChannelError):
+    """The channel refuses this message, or all of ours, for ever."""
+
+
+class DeliveryInDoubt(ChannelError):
+    """The message may have arrived: the send timed out, or its answer was lost."""
+
+
+class StoreError(BotError):
+    """The store cannot be read or written."""
+
+
+class StoreLocked(StoreError):
+    """Another process works on the store."""
+
+    def __init__(self, message: str, *, pid: int | None) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class SchemaTooNew(StoreError):
+    """The store was written by a newer version of this program."""
+
+
+class StoreReadOnly(StoreError):
+    """A write was asked of a store that was opened for reading."""

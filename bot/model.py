@@ -1,0 +1,341 @@
+"""The values that flow through the program.
+
+Everything here is frozen and keyword-only; a change is a new value made with `dataclasses.replace`.
+Every time is an aware `datetime` in UTC. Every id is a string, the source's own.
+Contains no logic but what follows from a value's own fields, and imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Cursor = Mapping[str, Json]
+"""A source's own bookmark. Only the source reads or writes inside it; everything else stores it."""
+
+EVERY_CHANNEL = "*"
+"""The channel of a subscription that goes to whatever channels the settings name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Who writes. `handle` has no "@"; `key` is the author's lasting id at the source, "" while unknown."""
+
+    handle: str
+    name: str = ""
+    url: str = ""
+    key: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name people know, with the handle: `Pierre Morcos (@morcos_pierre)`."""
+        if not self.handle:
+            return self.name
+        at = f"@{self.handle}"
+        return f"{self.name} ({at})" if self.name and self.name not in (self.handle, at) else at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """One author at one source. `id` is `SOURCE:handle`, stable for as long as the author is followed."""
+
+    id: str
+    source: str
+    address: str
+    author: Author
+    url: str = ""
+    paused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """What polling knows of a feed. Only a poll writes it.
+
+    `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
+    None before the first look and when that look found no thread at all: then every thread is news.
+    `sweep`: where the next look at deeper pages starts ("" = just below the first page), due at `sweep_at`.
+    `held_until`: the site's own Retry-After; kept even by `poll --all`.
+    """
+
+    feed_id: str
+    cursor: Cursor = field(default_factory=dict)
+    baselined: bool = False
+    horizon: datetime | None = None
+    next_poll_at: datetime | None = None
+    last_polled_at: datetime | None = None
+    last_success_at: datetime | None = None
+    held_until: datetime | None = None
+    failures: int = 0
+    last_error: str = ""
+    newest_key: str = ""
+    newest_at: datetime | None = None
+    sweep: str = ""
+    sweep_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Media:
+    """An image or a video of a post. `alt` is the author's description, "" if there is none."""
+
+    kind: Literal["image", "video"]
+    url: str
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post of a thread. `text` is plain text, whole, with "\\n" line breaks and whole links.
+
+    `reply_to`: handles that stand at the start of `text` only because the post answers them.
+    `links` holds what the author links to, quoted posts included (those also stand in `quotes`).
+    """
+
+    id: str
+    text: str
+    links: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    quotes: tuple[str, ...] = ()
+    reply_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One thread, as far as it was read.
+
+    `key` is the thread's id at its source, `aliases` are other ids it may appear under.
+    `whole` is False for what a listing's card shows: the first posts, often cut.
+    `post_count` is what the site says, which may exceed `len(posts)` while the entry is not whole.
+    """
+
+    feed_id: str
+    key: str
+    url: str
+    author: Author
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    published: datetime | None = None
+    post_count: int | None = None
+    posts: tuple[Post, ...] = ()
+    whole: bool = False
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every id this thread may be known by: its key, its aliases."""
+        return frozenset((self.key, *self.aliases))
+
+
+EntryState = Literal["baseline", "waiting", "announced", "duplicate"]
+"""What became of a thread: there before we came · new, its own page not read yet · queued for its
+channels · the same thread as one already known under another id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the store remembers of a thread, for longer than it keeps anything else.
+
+    `looks` counts the failed reads of a `waiting` thread's own page, `look_at` is when the next is due.
+    `content_hash` is "" for a thread whose content was never kept.
+    """
+
+    feed_id: str
+    key: str
+    url: str
+    state: EntryState
+    first_seen: datetime
+    title: str = ""
+    aliases: tuple[str, ...] = ()
+    published: datetime | None = None
+    post_count: int | None = None
+    content_hash: str = ""
+    looks: int = 0
+    look_at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """What an address names, found without asking the network: an author, or a thread of one."""
+
+    source: str
+    feed_id: str = ""
+    handle: str = ""
+    thread_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """An address looked up at its source, with the bookmark that the first fetch starts from."""
+
+    feed: Feed
+    cursor: Cursor = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A listing that was read and recognised. `entries` stand in the page's own order and may be empty.
+
+    `older` is the source's token for the next deeper page, "" where there is none.
+    `author` carries what the page says of the author, None if it says nothing.
+    `partial`: the listing is a stand-in that never shows more than a few threads.
+    """
+
+    entries: tuple[Entry, ...]
+    cursor: Cursor
+    older: str = ""
+    author: Author | None = None
+    not_before: datetime | None = None
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """The site said that nothing changed since the cursor."""
+
+    cursor: Cursor
+    not_before: datetime | None = None
+
+
+Origin = Literal["settings", "follow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """Who wants what, where: new threads of `feed_id` go to `channel` (or to `EVERY_CHANNEL`).
+
+    `declared` is the address as the settings file spells it, for subscriptions that come from there.
+    """
+
+    feed_id: str
+    channel: str
+    origin: Origin
+    declared: str = ""
+
+    @property
+    def id(self) -> str:
+        """One subscription per feed, channel and origin."""
+        return f"{self.feed_id}>{self.channel}>{self.origin}"
+
+
+DeliveryState = Literal["pending", "sending", "sent", "unknown", "dead"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One row of the outbox: one thread for one channel.
+
+    `id` follows from thread and channel, so the same thread cannot be queued twice for one channel.
+    `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
+    `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat.
+    """
+
+    id: str
+    batch: str
+    feed_id: str
+    entry_key: str
+    channel: str
+    created_at: datetime
+    due_at: datetime
+    state: DeliveryState = "pending"
+    attempts: int = 0
+    error: str = ""
+    doubtful: bool = False
+    claimed_at: datetime | None = None
+    sent_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """What sending to one channel knows: while `next_try_at` is ahead, its whole queue waits, in order."""
+
+    channel: str
+    failures: int = 0
+    next_try_at: datetime | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one message carries: deliveries of one author to one channel, with their threads in order."""
+
+    id: str
+    channel: str
+    feed: Feed
+    deliveries: tuple[Delivery, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether an earlier try may have arrived."""
+        return any(delivery.doubtful for delivery in self.deliveries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """All that one look decided, saved in one commit.
+
+    `known` and `deliveries` are written over what is stored under the same id. `contents` are the threads
+    as read, kept before the commit that names them. `withdrawn` are ids of deliveries to remove.
+    `state` None leaves the polling state as it is; `author` None leaves the author as known.
+    """
+
+    feed_id: str
+    state: FeedState | None = None
+    author: Author | None = None
+    known: tuple[Known, ...] = ()
+    contents: tuple[Entry, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollInput:
+    """What a poll starts from. `has_known`: some thread of the author is known already."""
+
+    feed: Feed
+    state: FeedState
+    subscriptions: tuple[Subscription, ...]
+    has_known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextDue:
+    """When there is work again; None = none of that kind. `deliveries` is by channel, holds included."""
+
+    feeds: datetime | None = None
+    looks: datetime | None = None
+    deliveries: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one message to a channel may hold, in characters (Unicode code points).
+
+    `html` is 0 where the channel takes no HTML. `pings` are words that would ring a whole room there.
+    """
+
+    title: int = 250
+    text: int = 30_000
+    html: int = 0
+    pings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Ready for a channel, within its limits and safe for it. `key` is stable for the same content:
+
+    the channel uses it so that a repeated send is recognised (Matrix transaction id, mail header).
+    `html` is "" where the channel takes none. `links` are what the text links to, the thread first.
+    """
+
+    key: str
+    title: str
+    text: str
+    html: str = ""
+    links: tuple[str, ...] = ()
+
+
+Backfill = None | int | date
+"""Which old threads to send on first sight: none, the newest N, or those since a day."""

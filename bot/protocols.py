@@ -1,0 +1,251 @@
+"""The four seams and their contracts: `Source`, `Store`, `Channel`, `Runner`.
+
+Whoever writes a new one reads this file and joins the contract suite in `tests/contract/`.
+Optional powers are small protocols of their own (`Pager`, `Expander`, `Resolver`), not flags.
+Decides nothing: when and why is decided by the pure modules, an adapter only knows how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from bot.model import (
+    Author,
+    Batch,
+    Changes,
+    ChannelState,
+    Cursor,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Feed,
+    FeedState,
+    Fetched,
+    Known,
+    Limits,
+    Located,
+    Message,
+    NextDue,
+    NotModified,
+    PollInput,
+    Resolved,
+    Subscription,
+)
+
+Clock = Callable[[], datetime]
+"""Gives the time now, in UTC. Only the composition root and the runners own one."""
+
+
+class Source(Protocol):
+    """A kind of place where threads are listed by author.
+
+    Knows nothing of the flow, the store or the settings; asks the network only through `http.Http`.
+    """
+
+    kind: str
+
+    def locate(self, address: str) -> Located | None:
+        """Say what `address` names at this source, without asking the network; None if it is not ours.
+
+        The same author gives the same `feed_id` however the address is spelled (case, URL, "@").
+        """
+        ...
+
+    async def resolve(self, address: str) -> Resolved:
+        """Look `address` up. Raises `SourceError`; `SourceRefused` if only another kind of address can help."""
+        ...
+
+    async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
+        """Read the newest page of the author's listing.
+
+        A page is recognised (it shows that it is this author's) or the call raises `SourceError`:
+        an answer that is empty, a placeholder, a login or a challenge is never `Fetched(entries=())`.
+        Asks conditionally where the cursor allows it. Keeps no state of its own between calls.
+        """
+        ...
+
+
+@runtime_checkable
+class Pager(Protocol):
+    """A source whose listing has deeper pages."""
+
+    async def older(self, feed: Feed, token: str) -> Fetched:
+        """Read the page that `token` (a `Fetched.older`) names. Past the end: `Fetched(entries=())`.
+
+        Raises `SourceError` as `fetch` does; the cursor of what it returns is not used.
+        """
+        ...
+
+
+@runtime_checkable
+class Expander(Protocol):
+    """A source that can read one thread whole."""
+
+    async def expand(self, entry: Entry) -> Entry:
+        """Read `entry` from its own page: all posts, aliases, title, count; `whole` is True.
+
+        Only `entry.key`, `entry.url` and `entry.feed_id` need to be set. Raises `SourceError`
+        (`FeedGone`: no such thread; `WrongAuthor`: `entry.author` is set and is not who wrote it).
+        """
+        ...
+
+
+class Store(Protocol):
+    """Where the state is. One call is one durable, atomic step, or it raises `StoreError` and changes nothing.
+
+    Values go in and out frozen; nothing returned aliases what is stored. Unknown ids are answered with
+    None or nothing, not with an error. All times are UTC. Blocking work stays off the event loop.
+    """
+
+    # -- who is followed --------------------------------------------------------------------------
+
+    async def feeds(self) -> tuple[tuple[Feed, FeedState], ...]:
+        """Every followed author with what polling knows, by feed id."""
+        ...
+
+    async def subscriptions(self) -> tuple[Subscription, ...]:
+        """Every subscription, by feed id."""
+        ...
+
+    async def follow(self, feed: Feed, subscriptions: Iterable[Subscription], changes: Changes | None = None) -> None:
+        """Add a feed with subscriptions and, if given, what its first look decided, in one step.
+
+        A feed that is there keeps its state, and `changes` are committed over it.
+        """
+        ...
+
+    async def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
+        """Remove subscriptions. A feed that has none left is forgotten: state, threads, unsent deliveries."""
+        ...
+
+    async def set_paused(self, feed_id: str, paused: bool) -> None:
+        """Stop or restart polling of a feed. Nothing else changes."""
+        ...
+
+    # -- polling ----------------------------------------------------------------------------------
+
+    async def due_feeds(self, now: datetime) -> tuple[str, ...]:
+        """Ids of feeds to poll, the longest due first: not paused, `next_poll_at` reached or never set."""
+        ...
+
+    async def poll_input(self, feed_id: str) -> PollInput | None:
+        """What a poll of this feed starts from."""
+        ...
+
+    async def known(self, feed_id: str, ids: Iterable[str]) -> Mapping[str, Known]:
+        """For each id that is a key or an alias of a known thread of this feed: that thread."""
+        ...
+
+    async def commit(self, changes: Changes) -> None:
+        """Save all of `changes`, contents first. For a feed that is no longer followed: does nothing.
+
+        A delivery whose id is stored in any state but `pending` is left as it is.
+        """
+        ...
+
+    async def due_looks(self, now: datetime) -> tuple[Known, ...]:
+        """`waiting` threads whose `look_at` is reached, the longest due first; not those of paused feeds."""
+        ...
+
+    async def content(self, feed_id: str, key: str) -> Entry | None:
+        """The thread as it was last kept."""
+        ...
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    async def claim(self, channel: str, now: datetime) -> Batch | None:
+        """Take the oldest batch that is due for this channel and mark its deliveries `sending`.
+
+        Due: state `pending` or `unknown` and `due_at` reached. `attempts` grows by one, `claimed_at` is `now`.
+        Does not look at the channel's state: whether the channel may be asked is not the store's business.
+        A batch goes whole: all its claimable deliveries, even if only one of them is due.
+        """
+        ...
+
+    async def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None = None) -> None:
+        """Save what became of claimed deliveries (and of their channel), as given.
+
+        A delivery that was removed meanwhile stays removed.
+        """
+        ...
+
+    async def channel(self, name: str) -> ChannelState:
+        """What is known of a channel; a fresh state for an unknown one."""
+        ...
+
+    async def deliveries(
+        self, states: Iterable[DeliveryState] | None = None, ids: Iterable[str] | None = None
+    ) -> tuple[Delivery, ...]:
+        """The outbox in the order of creation, in these states (None: every state), with these ids."""
+        ...
+
+    async def drop(self, delivery_ids: Iterable[str]) -> None:
+        """Remove rows of the outbox."""
+        ...
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    async def threads(self, feed_id: str | None = None) -> tuple[Known, ...]:
+        """Every known thread (of one feed), the newest first by `published`, then by key."""
+        ...
+
+    async def next_due(self) -> NextDue:
+        """When there is work again: polls, looks, and for each channel its next delivery.
+
+        A channel's time is its earliest `due_at`, or its `next_try_at` where that is later.
+        """
+        ...
+
+    async def orphans(self) -> tuple[Delivery, ...]:
+        """Deliveries in state `sending`. At start all of them are a dead owner's: only one process writes."""
+        ...
+
+    async def prune(self, sent_before: datetime) -> None:
+        """Forget `sent` rows older than that. Threads stay known."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything. Idempotent."""
+        ...
+
+
+class Channel(Protocol):
+    """A place where notices go."""
+
+    name: str
+    limits: Limits
+    gap: float
+    """The least time between the starts of two sends, in seconds."""
+
+    async def send(self, message: Message) -> None:
+        """Send one message, once; return when the channel has taken it.
+
+        Raises `ChannelError` (try again later), `ChannelRejected` (never), `DeliveryInDoubt` (may have arrived).
+        Does not retry, split or cut. Ends within the time-out it was built with, whatever the other side does.
+        A repeated send with the same `message.key` is recognised where the service allows it.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raise `ChannelError` if the channel cannot be built. Sends nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything. Idempotent."""
+        ...
+
+
+class Runner(Protocol):
+    """What drives the flow until it is told to stop."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Poll and deliver until `stop` is set, then leave nothing half done and return."""
+        ...
+
+
+def author_of(entry: Entry, feed: Feed) -> Author:
+    """The entry's own author, or the feed's where the entry names none."""
+    return entry.author if entry.author.handle or entry.author.name else feed.author

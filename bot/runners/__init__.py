@@ -1,0 +1,1 @@
+"""What drives the flow: one module per engine, behind `protocols.Runner`."""

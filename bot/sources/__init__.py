@@ -1,0 +1,1 @@
+"""Where threads come from: one module per kind of site, behind `protocols.Source`."""
