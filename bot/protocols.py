@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from bot.model import (
-    Author,
     Batch,
     Changes,
     ChannelState,
@@ -161,7 +160,8 @@ class Store(Protocol):
 
         Due: state `pending` or `unknown` and `due_at` reached. `attempts` grows by one, `claimed_at` is `now`.
         Does not look at the channel's state: whether the channel may be asked is not the store's business.
-        A batch goes whole: all its claimable deliveries, even if only one of them is due.
+        A batch goes whole: all its claimable deliveries, even if only one of them is due. A thread whose kept
+        content cannot be read comes with what is known of it, without posts.
         """
         ...
 
@@ -244,8 +244,3 @@ class Runner(Protocol):
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set, then leave nothing half done and return."""
         ...
-
-
-def author_of(entry: Entry, feed: Feed) -> Author:
-    """The entry's own author, or the feed's where the entry names none."""
-    return entry.author if entry.author.handle or entry.author.name else feed.author
