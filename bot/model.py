@@ -56,7 +56,8 @@ class FeedState:
 
     `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
     None before the first look and when that look found no thread at all: then every thread is news.
-    `sweep`: where the next look at deeper pages starts ("" = just below the first page), due at `sweep_at`.
+    `sweep`: the token of the next deeper page to look at, `sweep_page` pages below the first ("" = not known
+    yet), due at `sweep_at`.
     `held_until`: the site's own Retry-After; kept even by `poll --all`.
     """
 
@@ -73,6 +74,7 @@ class FeedState:
     newest_key: str = ""
     newest_at: datetime | None = None
     sweep: str = ""
+    sweep_page: int = 0
     sweep_at: datetime | None = None
 
 

@@ -1,0 +1,112 @@
+"""One batch to one channel: claim, compose, send, settle.
+
+Calls things in order. Does not decide what a failure means for the queue (`schedule`), how a notice reads
+(`compose`) or when the next send may start (that is the runner's lane, by `schedule.next_start`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Literal
+
+from bot import schedule
+from bot.compose import compose
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
+from bot.model import Batch
+from bot.protocols import Channel, Clock, Store
+
+log = logging.getLogger(__name__)
+
+SETTLE_WITHIN = 5.0
+"""Seconds that saving an outcome may still take while the program is being stopped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatched:
+    """What one send came to; `error` is in words, "" when the channel took the message."""
+
+    batch: Batch
+    outcome: Literal["sent", "pending", "unknown", "dead"]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """Sends what the outbox holds."""
+
+    store: Store
+    channels: Mapping[str, Channel]
+    zone: tzinfo
+    clock: Clock
+    chance: Callable[[], float]
+
+    async def dispatch(self, name: str) -> Dispatched | None:
+        """Send the next due batch of a channel; None if nothing is due or the channel waits.
+
+        A failure to send is settled and returned, not raised. Raises `StoreError`.
+        """
+        state = await self.store.channel(name)
+        now = self.clock()
+        if state.next_try_at is not None and now < state.next_try_at:
+            return None
+        batch = await self.store.claim(name, now)
+        if batch is None:
+            return None
+        error = await self._send(self.channels[name], batch)
+        dispatched = await self._settle(batch, error)
+        _log(dispatched)
+        return dispatched
+
+    async def _send(self, channel: Channel, batch: Batch) -> ChannelError | None:
+        try:
+            await channel.send(compose(batch, channel.limits, zone=self.zone))
+        except ChannelError as error:
+            return error
+        except asyncio.CancelledError:
+            # We are told to stop in mid-send: what was begun may arrive, and the outbox must say so.
+            await asyncio.wait_for(
+                asyncio.shield(self._settle(batch, DeliveryInDoubt(channel.name, "stopped while sending"))),
+                SETTLE_WITHIN,
+            )
+            raise
+        except Exception as error:  # a thread that cannot be composed must not block what is behind it
+            log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
+            return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
+        return None
+
+    async def _settle(self, batch: Batch, error: ChannelError | None) -> Dispatched:
+        now = self.clock()
+        if error is None:
+            deliveries, state = schedule.after_sent(batch, now)
+        else:
+            before = await self.store.channel(batch.channel)
+            deliveries, state = schedule.after_error(batch, error, before, now, jitter=self.chance())
+        await self.store.settle(deliveries, state)
+        outcome = deliveries[0].state
+        if outcome == "sending":
+            raise StoreError(f"delivery {deliveries[0].id} was settled without an outcome")
+        return Dispatched(batch=batch, outcome=outcome, error=error.reason if error else "")
+
+
+async def take_back(store: Store, clock: Clock) -> int:
+    """Take back what a dead owner had claimed; to be called once at start. Returns how many."""
+    orphans = await store.orphans()
+    if orphans:
+        now = clock()
+        await store.settle(schedule.after_crash(delivery, now) for delivery in orphans)
+        log.warning("outbox: %d deliveries were being sent when the program ended; each is tried again", len(orphans))
+    return len(orphans)
+
+
+def _log(done: Dispatched) -> None:
+    keys = ", ".join(entry.key for entry in done.batch.entries)
+    attempt = max((d.attempts for d in done.batch.deliveries), default=0)
+    text = f"delivery {done.batch.id} to {done.batch.channel} ({done.batch.feed.address}: {keys}), attempt {attempt}"
+    if done.error:
+        log.warning("%s: %s: %s", text, done.outcome, done.error)
+    else:
+        log.info("%s: %s", text, done.outcome)

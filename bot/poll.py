@@ -1,0 +1,293 @@
+"""One look at one author: load, fetch, diff, read the new threads whole, commit. And the later looks at
+threads whose own page could not be read at first.
+
+Calls things in order. Does not decide what is new (`diff`), when to look again (`schedule`) or how to fetch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Literal
+
+from bot import diff, schedule
+from bot.errors import HostHeld, SourceError, StoreError
+from bot.model import Backfill, Changes, Delivery, Entry, FeedState, Fetched, Known, NotModified, PollInput
+from bot.protocols import Clock, Expander, Pager, Source, Store
+
+log = logging.getLogger(__name__)
+
+Outcome = Literal["nothing new", "new", "not modified", "baseline", "failed", "held"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """What one look came to. `new` are the threads found, `error` is in words."""
+
+    feed_id: str
+    outcome: Outcome
+    new: tuple[Entry, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLook:
+    """What following an author found: the listing's threads, and what is to be committed."""
+
+    entries: tuple[Entry, ...]
+    changes: Changes
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the pages of one look add up to."""
+
+    state: FeedState
+    new: list[Entry]
+    old: list[Entry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poller:
+    """Looks at authors. `channels` are the names of all channels, in the order of the settings."""
+
+    store: Store
+    sources: Mapping[str, Source]
+    channels: Sequence[str]
+    pace: schedule.Pace
+    clock: Clock
+    chance: Callable[[], float]
+
+    async def poll(self, feed_id: str) -> Polled | None:
+        """Look at one author and commit what was found; None if the author is not followed any more.
+
+        A failure of the source is committed and returned, not raised. Raises `StoreError`.
+        """
+        start = await self.store.poll_input(feed_id)
+        if start is None:
+            return None
+        try:
+            polled, changes = await self._look(start)
+        except SourceError as error:
+            polled, changes = self._failed(start, error)
+        except StoreError:
+            raise
+        except Exception as error:  # one author's oddity must not stop the others; the traceback is logged
+            log.exception("poll %s: this program failed", feed_id)
+            polled, changes = self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program"))
+        await self.store.commit(changes)
+        _log(polled)
+        return polled
+
+    async def look_again(self, waiting: Known) -> None:
+        """Try the own page of a thread that waits to be announced, and commit what came of it.
+
+        Raises `StoreError`.
+        """
+        start = await self.store.poll_input(waiting.feed_id)
+        kept = await self.store.content(waiting.feed_id, waiting.key)
+        if start is None or kept is None or schedule.is_held(start.state, self.clock()):
+            return
+        read = await self._expand(start, kept)
+        deliveries = await self._queued(waiting)
+        other = await self._same(read) if read else None
+        now = self.clock()
+        if other is not None:
+            await self.store.commit(diff.withdrawn(waiting, other, deliveries))
+            return
+        await self.store.commit(diff.looked_again(waiting, kept, read, deliveries, now, jitter=self.chance()))
+
+    async def first_look(self, start: PollInput, backfill: Backfill, zone: tzinfo) -> FirstLook:
+        """Read an author's listing, set the baseline and queue the backfill; commits nothing.
+
+        For an author who is followed already only the backfill is new. Raises `SourceError`, `StoreError`.
+        """
+        source = self.sources[start.feed.source]
+        found = await source.fetch(start.feed, start.state.cursor)
+        if not isinstance(found, Fetched):
+            raise SourceError(start.feed.id, "the site answered that nothing changed, though nothing was asked")
+        diff.require_threads(start, found)
+        state = schedule.after_success(
+            replace(start.state, cursor=found.cursor), self.pace, self.clock(), jitter=self.chance()
+        )
+        reading = _Reading(state=state, new=[], old=[])
+        await self._take(reading, found)
+        entries = await self._back_to(source, start, reading, found, backfill, zone)
+        changes = await self._announced(start, diff.chosen(entries, backfill, zone))
+        done = {known.key for known in changes.known}
+        old = [entry for entry in reading.old if entry.key not in done]
+        changes = replace(
+            changes,
+            state=reading.state,
+            author=found.author,
+            known=(*diff.remembered(old, self.clock()), *changes.known),
+        )
+        return FirstLook(entries=entries, changes=changes)
+
+    async def _back_to(
+        self, source: Source, start: PollInput, reading: _Reading, first: Fetched, backfill: Backfill, zone: tzinfo
+    ) -> tuple[Entry, ...]:
+        """The threads of the first page and of the pages below it that a backfill reaches into."""
+        entries, token = list(first.entries), first.older
+        for _ in range(schedule.DEEPER_PAGES):
+            if not (token and isinstance(source, Pager) and diff.wants_older(entries, backfill, zone)):
+                break
+            page = await source.older(start.feed, token)
+            have = {entry.key for entry in entries}
+            fresh = [entry for entry in page.entries if entry.key not in have]
+            if not fresh:
+                break
+            entries += fresh
+            reading.old += fresh
+            reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, fresh))
+            token = page.older
+        return tuple(entries)
+
+    # -- one look ----------------------------------------------------------------------------------------
+
+    async def _look(self, start: PollInput) -> tuple[Polled, Changes]:
+        source = self.sources[start.feed.source]
+        found = await source.fetch(start.feed, start.state.cursor)
+        state = schedule.after_success(
+            replace(start.state, cursor=found.cursor),
+            self.pace,
+            self.clock(),
+            jitter=self.chance(),
+            not_before=found.not_before,
+        )
+        reading = _Reading(state=state, new=[], old=[])
+        below = ""
+        if isinstance(found, Fetched):
+            diff.require_threads(start, found)
+            below = await self._take(reading, found)
+        if isinstance(source, Pager):
+            await self._read_deeper(source, start, reading, below)
+        return await self._concluded(start, found, reading)
+
+    async def _take(self, reading: _Reading, page: Fetched) -> str:
+        """Sort a first page out; the token of the next page if news may reach below this one."""
+        verdict = await self._judge(reading, page)
+        if not reading.state.baselined:
+            horizon = diff.first_horizon(page.entries)
+            reading.state = replace(reading.state, baselined=True, horizon=horizon)
+            reading.state = schedule.swept(reading.state, "", self.clock())
+        if reading.state.sweep_page == 0:
+            reading.state = replace(reading.state, sweep=page.older)
+        return page.older if verdict.unseen_below else ""
+
+    async def _judge(self, reading: _Reading, page: Fetched) -> diff.Verdict:
+        ids = {id_ for entry in page.entries for id_ in entry.ids}
+        known = await self.store.known(reading.state.feed_id, ids) if ids else {}
+        verdict = diff.judge(reading.state, page.entries, known)
+        have = {entry.key for entry in (*reading.new, *reading.old)}
+        reading.new += [e for e in verdict.new if e.key not in have]
+        reading.old += [e for e in verdict.old if e.key not in have]
+        reading.state = diff.newest(reading.state, page.entries)
+        return verdict
+
+    async def _read_deeper(self, source: Pager, start: PollInput, reading: _Reading, below: str) -> None:
+        """Read on where news reaches below a page; else, now and then, one page of the sweep.
+
+        A deeper page that fails loses nothing: what was found so far counts, and the sweep goes on there.
+        """
+        sweeping = not below and bool(reading.state.sweep) and schedule.sweep_due(start.state, self.clock())
+        token = below or (reading.state.sweep if sweeping else "")
+        for _ in range(schedule.DEEPER_PAGES):
+            if not token:
+                return
+            try:
+                page = await source.older(start.feed, token)
+            except SourceError as error:
+                log.warning("poll %s: a deeper page could not be read: %s", start.feed.id, error.reason)
+                reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=True)
+                return
+            verdict = await self._judge(reading, page)
+            horizon = diff.moved_back(reading.state.horizon, page.entries)
+            reading.state = replace(reading.state, horizon=horizon)
+            if sweeping:
+                reading.state = schedule.swept(reading.state, page.older if page.entries else "", self.clock())
+            token = page.older if verdict.unseen_below and page.older != token else ""
+        reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=False)
+
+    async def _concluded(
+        self, start: PollInput, found: Fetched | NotModified, reading: _Reading
+    ) -> tuple[Polled, Changes]:
+        now = self.clock()
+        changes = await self._announced(start, reading.new)
+        changes = replace(
+            changes,
+            state=reading.state,
+            author=found.author if isinstance(found, Fetched) else None,
+            known=(*diff.remembered(reading.old, now), *changes.known),
+        )
+        new = tuple(e for e in changes.contents)
+        return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
+
+    async def _announced(self, start: PollInput, new: Sequence[Entry]) -> Changes:
+        """Read new threads whole, tell those apart that are known under another id, and queue the rest."""
+        news: list[diff.News] = []
+        duplicates: list[Known] = []
+        taken: dict[str, Known] = {}
+        for position, entry in enumerate(new):
+            item = await self._read(start, entry, at_once=position < self.pace.burst)
+            other = diff.same_thread(item.entry, taken) or await self._same(item.entry)
+            if other is not None:
+                duplicates.append(diff.duplicate(entry, other, self.clock()))
+                continue
+            news.append(item)
+            taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
+        channels = diff.channels_of(start.subscriptions, self.channels)
+        changes = diff.announce(
+            start.feed.id, news, channels, self.clock(), burst=self.pace.burst, jitter=self.chance()
+        )
+        return replace(changes, known=(*changes.known, *duplicates))
+
+    async def _read(self, start: PollInput, entry: Entry, *, at_once: bool) -> diff.News:
+        """The thread whole if its page can be read now; of a flood only the first few are read at once."""
+        if not at_once:
+            return diff.News(entry=entry)
+        read = await self._expand(start, entry)
+        return diff.News(entry=diff.merged(entry, read)) if read else diff.News(entry=entry, looks=1)
+
+    async def _expand(self, start: PollInput, entry: Entry) -> Entry | None:
+        source = self.sources[start.feed.source]
+        if entry.whole or not isinstance(source, Expander):
+            return replace(entry, whole=True)
+        try:
+            return await source.expand(entry)
+        except SourceError as error:
+            log.warning("thread %s of %s: its own page could not be read: %s", entry.key, entry.feed_id, error.reason)
+            return None
+
+    async def _same(self, entry: Entry) -> Known | None:
+        return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))
+
+    async def _queued(self, waiting: Known) -> tuple[Delivery, ...]:
+        ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in self.channels]
+        return await self.store.deliveries(ids=ids)
+
+    def _failed(self, start: PollInput, error: SourceError) -> tuple[Polled, Changes]:
+        now, jitter = self.clock(), self.chance()
+        if isinstance(error, HostHeld):
+            state = schedule.after_hold(start.state, error, now, jitter=jitter)
+            polled = Polled(feed_id=start.feed.id, outcome="held", error=error.reason)
+        else:
+            state = schedule.after_failure(start.state, error, self.pace, now, jitter=jitter)
+            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason)
+        return polled, Changes(feed_id=start.feed.id, state=state)
+
+
+def _outcome(start: PollInput, found: Fetched | NotModified, new: Sequence[Entry]) -> Outcome:
+    if new:
+        return "new"
+    if isinstance(found, NotModified):
+        return "not modified"
+    return "nothing new" if start.state.baselined else "baseline"
+
+
+def _log(polled: Polled) -> None:
+    level = logging.WARNING if polled.outcome in ("failed", "held") else logging.INFO
+    details = ": ".join(filter(None, (polled.outcome, polled.error, ", ".join(e.key for e in polled.new))))
+    log.log(level, "poll %s: %s", polled.feed_id, details)

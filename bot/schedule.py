@@ -1,0 +1,198 @@
+"""When the next poll, the next look at a thread's own page and the next attempt to send are.
+
+Pure: takes the time and chance (`jitter`, 0 <= jitter < 1) as arguments, sleeps nowhere, stores nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError
+from bot.model import Batch, ChannelState, Delivery, FeedState
+
+LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
+"""When a thread's own page is tried again after it could not be read: three further looks."""
+WHOLE_WITHIN = timedelta(hours=1)
+"""How long a notice waits at the most for its thread to be read whole."""
+SWEEP_EVERY = timedelta(days=1)
+"""One deeper page of the listing a day: old threads that are unrolled late stand there (a listing is in
+order of the posts' own times, not of unrolling). About 2 % more requests at the default interval."""
+SWEEP_AGAIN = timedelta(hours=1)
+SWEEP_PAGES = 8
+"""How deep a sweep goes before it starts again below the first page: about 120 threads."""
+DEEPER_PAGES = 40
+"""Deeper pages read in one look at the most, where news reaches below the first: 600 threads."""
+FIRST_RETRY = timedelta(seconds=10)
+DELIVERY_RETRY_MAX = timedelta(hours=1)
+CHANNEL_RETRY_MAX = timedelta(minutes=5)
+RETRY_AFTER_MAX = timedelta(days=1)
+GIVE_UP_AFTER = timedelta(days=7)
+"""How long a delivery is tried before it is dead; mail queues give up after about five days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often an author is looked at."""
+
+    interval: timedelta = timedelta(minutes=30)
+    min_interval: timedelta = timedelta(minutes=10)
+    max_interval: timedelta = timedelta(hours=12)
+    burst: int = 5
+
+
+# -- polling ------------------------------------------------------------------------------------------------
+
+
+def spread(delay: timedelta, jitter: float) -> timedelta:
+    """Move a delay by up to a tenth either way, so that authors do not come due together."""
+    return delay * (0.9 + 0.2 * jitter)
+
+
+def next_poll(pace: Pace, now: datetime, *, failures: int, jitter: float, not_before: datetime | None) -> datetime:
+    """When to look again after `failures` failed looks in a row. A site's own `not_before` always counts."""
+    backed_off: timedelta = pace.interval * 2 ** min(max(failures - 1, 0), 16)
+    delay = min(max(spread(backed_off, jitter), pace.min_interval), pace.max_interval)
+    return max(now + delay, not_before) if not_before else now + delay
+
+
+def after_success(
+    state: FeedState, pace: Pace, now: datetime, *, jitter: float, not_before: datetime | None = None
+) -> FeedState:
+    """The state after a look that was answered."""
+    return replace(
+        state,
+        last_polled_at=now,
+        last_success_at=now,
+        failures=0,
+        last_error="",
+        held_until=None,
+        next_poll_at=next_poll(pace, now, failures=0, jitter=jitter, not_before=not_before),
+    )
+
+
+def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetime, *, jitter: float) -> FeedState:
+    """The state after a look that failed: later and later, and nothing else changes."""
+    failures = state.failures + 1
+    return replace(
+        state,
+        last_polled_at=now,
+        failures=failures,
+        last_error=error.reason,
+        held_until=error.not_before,
+        next_poll_at=next_poll(pace, now, failures=failures, jitter=jitter, not_before=error.not_before),
+    )
+
+
+def after_hold(state: FeedState, error: SourceError, now: datetime, *, jitter: float) -> FeedState:
+    """The state after a look that was not made, because the whole host is on hold: no failure of this author."""
+    until = error.not_before or now + FIRST_RETRY
+    return replace(state, held_until=until, next_poll_at=until + timedelta(seconds=60 * jitter))
+
+
+def is_held(state: FeedState, now: datetime) -> bool:
+    """Whether the site's own Retry-After is in force."""
+    return state.held_until is not None and now < state.held_until
+
+
+def sweep_due(state: FeedState, now: datetime) -> bool:
+    """Whether a deeper page of the listing is to be read along with this look."""
+    return state.baselined and (state.sweep_at is None or state.sweep_at <= now)
+
+
+def swept(state: FeedState, older: str, now: datetime) -> FeedState:
+    """The state after a deeper page was read whose own next page is `older` ("" = the end of the listing)."""
+    if older and state.sweep_page < SWEEP_PAGES:
+        return replace(state, sweep=older, sweep_page=state.sweep_page + 1, sweep_at=now + SWEEP_EVERY)
+    return replace(state, sweep="", sweep_page=0, sweep_at=now + SWEEP_EVERY)
+
+
+def sweep_from(state: FeedState, token: str, now: datetime, *, failed: bool) -> FeedState:
+    """The state after reading deeper broke off: the next sweep goes on at `token`, soon."""
+    again = now + SWEEP_AGAIN if failed else now
+    return replace(state, sweep=token, sweep_page=max(state.sweep_page, 1), sweep_at=again)
+
+
+def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
+    """When to try a thread's own page again after `looks` failed reads; None when there were enough."""
+    if looks == 0:
+        return now
+    return now + spread(LOOK_DELAYS[looks - 1], jitter) if looks <= len(LOOK_DELAYS) else None
+
+
+# -- sending ------------------------------------------------------------------------------------------------
+
+
+def retry_delay(attempts: int, longest: timedelta, jitter: float) -> timedelta:
+    """10 s, 20 s, 40 s … up to `longest`, after that many attempts in vain; up to a quarter later by chance."""
+    doubled: timedelta = FIRST_RETRY * 2 ** min(max(attempts - 1, 0), 16)
+    return min(doubled, longest) * (1 + 0.25 * jitter)
+
+
+def after_sent(batch: Batch, now: datetime) -> tuple[tuple[Delivery, ...], ChannelState]:
+    """What becomes of a batch that its channel took."""
+    sent = tuple(replace(d, state="sent", sent_at=now, error="") for d in batch.deliveries)
+    return sent, ChannelState(channel=batch.channel)
+
+
+def after_error(
+    batch: Batch, error: ChannelError, channel: ChannelState, now: datetime, *, jitter: float
+) -> tuple[tuple[Delivery, ...], ChannelState]:
+    """What becomes of a batch that could not be sent, and of its channel.
+
+    A refusal for ever is the delivery's own: dead at once, and the channel goes on. Anything else is the
+    channel's: its queue waits as one, in order. The delivery backs off further than its channel does, so a
+    message that alone fails every time comes to stand behind those that can be sent.
+    """
+    if isinstance(error, ChannelRejected):
+        return _each(batch, state="dead", error=error.reason), replace(channel, last_error=error.reason)
+    failures = channel.failures + 1
+    asked = min(timedelta(seconds=error.retry_after or 0), RETRY_AFTER_MAX)
+    until = now + max(asked, retry_delay(failures, CHANNEL_RETRY_MAX, jitter))
+    waiting = replace(channel, failures=failures, next_try_at=until, last_error=error.reason)
+    return tuple(_retried(d, error, asked, now, jitter) for d in batch.deliveries), waiting
+
+
+def after_crash(delivery: Delivery, now: datetime) -> Delivery:
+    """A delivery whose sender died while sending: it may have arrived, and is tried again soon."""
+    began = delivery.claimed_at or now
+    return replace(
+        delivery,
+        state="unknown",
+        doubtful=True,
+        due_at=min(began, now) + FIRST_RETRY,
+        error="the program ended while sending; the notice may have arrived",
+    )
+
+
+def retried_by_hand(delivery: Delivery, now: datetime) -> Delivery:
+    """A delivery that a person sends again: due now, with a full span of tries ahead."""
+    return replace(delivery, state="pending", due_at=now, created_at=now, attempts=0, error="")
+
+
+def next_start(last_start: float | None, gap: float, now: float) -> float:
+    """Seconds to wait before the next send to a channel may start. All on one monotonic clock, in seconds."""
+    return 0.0 if last_start is None else max(0.0, last_start + gap - now)
+
+
+def earliest(times: Iterable[datetime | None]) -> datetime | None:
+    """The first of some times, None if there is none."""
+    return min((t for t in times if t is not None), default=None)
+
+
+def _each(batch: Batch, *, state: str, error: str) -> tuple[Delivery, ...]:
+    return tuple(replace(d, state=state, error=error) for d in batch.deliveries)  # type: ignore[arg-type]
+
+
+def _retried(delivery: Delivery, error: ChannelError, asked: timedelta, now: datetime, jitter: float) -> Delivery:
+    in_doubt = isinstance(error, DeliveryInDoubt)
+    if now - delivery.created_at > GIVE_UP_AFTER:
+        return replace(delivery, state="dead", error=f"given up after {GIVE_UP_AFTER.days} days: {error.reason}")
+    return replace(
+        delivery,
+        state="unknown" if in_doubt or delivery.doubtful else "pending",
+        doubtful=delivery.doubtful or in_doubt,
+        due_at=now + max(asked, retry_delay(delivery.attempts, DELIVERY_RETRY_MAX, jitter)),
+        error=error.reason,
+    )

@@ -1,0 +1,497 @@
+"""The settings: one TOML file and the environment, read once, checked whole, handed on as frozen values.
+
+The only reader of either. Does not build anything from what it reads; that is `app`.
+Every problem is named with its place and, where there is one, the nearest known name; no value of a secret
+ever stands in a message.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from datetime import timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from bot.errors import SettingsError
+
+PREFIX = "KEEPCURRENT_"
+FILE_VARIABLE = "KEEPCURRENT_SETTINGS"
+FILE_NAME = "settings.toml"
+
+_folder: ContextVar[Path] = ContextVar("_folder", default=Path())
+"""What relative paths inside the settings are relative to, while they are being read."""
+
+
+# -- values -------------------------------------------------------------------------------------------------
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def duration(value: object) -> timedelta:
+    """A span of time from `90s`, `30m`, `2h` or `1d`. Raises `ValueError`."""
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("is not a duration; write it like 90s, 30m, 2h or 1d")
+    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class Section(BaseModel):
+    """A table of the settings file. Any secret `KEY` may instead be given as `KEY_file`, a path to read it from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        data = dict(data)
+        for name in secrets_of(cls):
+            path = data.pop(f"{name}_file", None)
+            if path is not None:
+                if data.get(name) is not None:
+                    raise ValueError(f"gives both {name} and {name}_file; keep one of them")
+                data[name] = _secret_from(str(path), name)
+        return data
+
+
+def secrets_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The names of the fields that hold secrets."""
+    return tuple(
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation is SecretStr or SecretStr in get_args(field.annotation)
+    )
+
+
+def _secret_from(path: str, name: str) -> str:
+    try:
+        return (_folder.get() / path).read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise ValueError(f"{name}_file: {path}: {reason}") from error
+
+
+class Poll(Section):
+    """`[poll]`: how often authors are looked at, and how gently."""
+
+    interval: Duration = timedelta(minutes=30)
+    min_interval: Duration = timedelta(minutes=10)
+    max_interval: Duration = timedelta(hours=12)
+    concurrency: int = Field(default=32, ge=1, le=1000)
+    per_host: int = Field(default=1, ge=1, le=100)
+    host_delay: Duration = timedelta(seconds=1)
+    timeout: Duration = timedelta(seconds=20)
+    burst: int = Field(default=5, ge=1)
+    contact: str = ""
+
+    @field_validator("min_interval")
+    @classmethod
+    def _has_a_floor(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("must be at least 1s")
+        return value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Poll:
+        if not self.min_interval <= self.max_interval:
+            raise ValueError("min_interval must not be longer than max_interval")
+        return self
+
+
+class Delivery(Section):
+    """`[delivery]`: how notices are sent."""
+
+    timeout: Duration = timedelta(seconds=20)
+
+
+class ChannelSection(Section):
+    """What every `[channels.X]` may say."""
+
+    gap: Duration | None = None
+
+
+class UrlChannel(ChannelSection):
+    """Any Apprise URL."""
+
+    url: SecretStr
+
+
+class EmailChannel(ChannelSection):
+    """`kind = "email"`: one mailbox, through one SMTP server."""
+
+    kind: Literal["email"]
+    host: str
+    port: int | None = Field(default=None, ge=1, le=65535)
+    security: Literal["starttls", "ssl", "none"] = "starttls"
+    user: str = ""
+    password: SecretStr | None = None
+    sender: str
+    sender_name: str = "keepcurrent"
+    to: str
+
+
+class MatrixChannel(ChannelSection):
+    """`kind = "matrix"`: one room, with an access token."""
+
+    kind: Literal["matrix"]
+    homeserver: str
+    token: SecretStr
+    room: str
+
+
+class SlackChannel(ChannelSection):
+    """`kind = "slack"`: an incoming webhook, or a bot token and a channel."""
+
+    kind: Literal["slack"]
+    webhook: SecretStr | None = None
+    token: SecretStr | None = None
+    channel: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SlackChannel:
+        if (self.webhook is None) == (self.token is None):
+            raise ValueError("needs either webhook, or token and channel")
+        if self.token is not None and not self.channel:
+            raise ValueError('needs channel (like "#threads") beside token')
+        return self
+
+
+class ConsoleChannel(ChannelSection):
+    """`kind = "console"`: standard output."""
+
+    kind: Literal["console"]
+
+
+class ForeignChannel(BaseModel):
+    """`kind = "package.module:name"`: somebody else's channel; what else stands here is handed to it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+    kind: str
+
+
+CHANNEL_MODELS: Mapping[str, type[BaseModel]] = {
+    "url": UrlChannel,
+    "email": EmailChannel,
+    "matrix": MatrixChannel,
+    "slack": SlackChannel,
+    "console": ConsoleChannel,
+    "foreign": ForeignChannel,
+}
+
+
+def _channel_kind(value: object) -> str | None:
+    if not isinstance(value, Mapping):
+        return next((tag for tag, model in CHANNEL_MODELS.items() if isinstance(value, model)), "url")
+    kind = value.get("kind")
+    if kind is None:
+        return "url"
+    if isinstance(kind, str) and ":" in kind:
+        return "foreign"
+    return kind if kind in CHANNEL_MODELS and kind not in ("url", "foreign") else None
+
+
+AnyChannel = Annotated[
+    Annotated[UrlChannel, Tag("url")]
+    | Annotated[EmailChannel, Tag("email")]
+    | Annotated[MatrixChannel, Tag("matrix")]
+    | Annotated[SlackChannel, Tag("slack")]
+    | Annotated[ConsoleChannel, Tag("console")]
+    | Annotated[ForeignChannel, Tag("foreign")],
+    Discriminator(
+        _channel_kind,
+        custom_error_type="unknown_kind",
+        custom_error_message='unknown kind; it is one of email, matrix, slack, console or "package.module:name"',
+    ),
+]
+
+
+class ThreadReaderSource(Section):
+    """`[sources.threadreader]`."""
+
+    base_url: str = "https://threadreaderapp.com"
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_url(cls, value: str) -> str:
+        if not re.match(r"https?://[^/\s]+", value):
+            raise ValueError("is not a web address; write it like https://threadreaderapp.com")
+        return value.rstrip("/")
+
+
+class Sources(Section):
+    """`[sources.X]`: where authors are looked for."""
+
+    threadreader: ThreadReaderSource = ThreadReaderSource()
+
+
+class Follow(Section):
+    """`[[follow]]`: an author, or several addresses of one."""
+
+    author: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+
+    @field_validator("author", "channels", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("author")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(address.strip() for address in value):
+            raise ValueError("is empty")
+        return value
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Path("data")
+    timezone: str = ""
+    allow_private_hosts: tuple[str, ...] = ()
+    poll: Poll = Poll()
+    sources: Sources = Sources()
+    channels: dict[Name, AnyChannel] = Field(default_factory=dict)
+    delivery: Delivery = Delivery()
+    follow: tuple[Follow, ...] = ()
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str) -> str:
+        try:
+            if value:
+                ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f'"{value}" is no IANA time zone; write it like Europe/Paris') from error
+        return value
+
+    @model_validator(mode="after")
+    def _channels_exist(self) -> Settings:
+        for follow in self.follow:
+            for name in follow.channels:
+                if name not in self.channels:
+                    near = _nearest(name, self.channels)
+                    raise ValueError(f'[[follow]] {follow.author[0]}: there is no channel "{name}"{near}')
+        return self
+
+    @property
+    def zone(self) -> tzinfo:
+        """How dates are shown; the machine's own zone where none is set."""
+        if self.timezone:
+            return ZoneInfo(self.timezone)
+        from tzlocal import get_localzone
+
+        return get_localzone()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the names are pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+# -- reading ------------------------------------------------------------------------------------------------
+
+
+def find_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The settings file to read: the one given, `$KEEPCURRENT_SETTINGS`, ./settings.toml, the user's own.
+
+    Raises `SettingsError` if one that was named is not there.
+    """
+    named = given or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    if named is not None:
+        if not named.is_file():
+            raise SettingsError(f"{named}: there is no such settings file; `keepcurrent init {named}` writes one")
+        return named
+    return next((path for path in default_files() if path.is_file()), None)
+
+
+def default_files() -> tuple[Path, ...]:
+    """Where a settings file is looked for when none is named."""
+    from platformdirs import user_config_path
+
+    return Path(FILE_NAME), user_config_path("keepcurrent") / FILE_NAME
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings file (None: the environment alone). Raises `SettingsError` with all that is wrong."""
+    environ = os.environ if environ is None else environ
+    folder = path.parent.absolute() if path else Path.cwd()
+    problems = list(_unknown_variables(environ))
+    token = _folder.set(folder)
+    try:
+        settings = _read(path)
+    except ValidationError as error:
+        found = (_problem(item, path, environ) for item in error.errors(include_url=False, include_input=False))
+        named = {problem.split(": ")[1] for problem in problems}
+        problems += [p for p in found if p.split(": ")[1] not in named]
+        raise SettingsError(*problems) from None
+    finally:
+        _folder.reset(token)
+    if problems:
+        raise SettingsError(*problems)
+    return settings.model_copy(update={"data_dir": folder / settings.data_dir})
+
+
+def _read(path: Path | None) -> Settings:
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return FromFile()
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: is not UTF-8 text") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        if isinstance(error, ValidationError):
+            raise
+        broken = [name for name, value in sorted(os.environ.items()) if _is_broken_json(name, value)]
+        raise SettingsError(*(f"environment: {name}: is not JSON" for name in broken or ["one variable"])) from error
+
+
+def _is_broken_json(name: str, value: str) -> bool:
+    if not name.upper().startswith(PREFIX) or not value.lstrip().startswith(("[", "{")):
+        return False
+    try:
+        json.loads(value)
+    except ValueError:
+        return True
+    return False
+
+
+# -- words --------------------------------------------------------------------------------------------------
+
+Names = dict[str, "Names"]
+"""The names that may stand in a table, each with those below it; "*" stands for any name."""
+
+
+def _names(model: type[BaseModel]) -> Names:
+    names: Names = {name: {} for name in model.model_fields} | {f"{name}_file": {} for name in secrets_of(model)}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names[name] = _names(field.annotation)
+    return names
+
+
+def _all_names() -> Names:
+    names = _names(Settings)
+    names["follow"] = _names(Follow)
+    every_key: Names = {name: {} for model in CHANNEL_MODELS.values() for name in _names(model)}
+    names["channels"] = {"*": every_key}
+    return names
+
+
+def _beside(path: Sequence[str], names: Names) -> tuple[int, Names]:
+    """How many parts of a path are known, and the names that may stand where the knowledge ends."""
+    for depth, part in enumerate(path):
+        below = names.get(part, names.get("*"))
+        if below is None:
+            return depth, names
+        names = below
+    return len(path), names
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """Name every KEEPCURRENT_ variable that sets nothing: pydantic-settings ignores those silently."""
+    for variable in sorted(environ):
+        if not variable.upper().startswith(PREFIX) or variable.upper() == FILE_VARIABLE:
+            continue
+        parts = variable[len(PREFIX) :].lower().split("__")
+        depth, names = _beside(parts, _all_names())
+        if depth < len(parts):
+            meant = [PREFIX + "__".join((*parts[:depth], name)).upper() for name in _paths(names)]
+            yield f"environment: {variable}: unknown variable{_nearest(variable.upper(), meant)}"
+
+
+def _paths(names: Names) -> Iterator[str]:
+    for name, below in names.items():
+        yield name
+        yield from (f"{name}__{path}" for path in _paths(below))
+
+
+def _problem(item: ErrorDetails, path: Path | None, environ: Mapping[str, str]) -> str:
+    """One line for one thing wrong: where it stands, what is wrong, what was meant."""
+    loc = [str(part) for i, part in enumerate(item["loc"]) if not (item["loc"][0] == "channels" and i == 2)]
+    variable = PREFIX + "__".join(loc).upper()
+    if any(name.upper() == variable for name in environ):
+        where = f"environment: {variable}"
+    else:
+        where = ": ".join(filter(None, (str(path) if path else "settings", _place(loc))))
+    if item["type"] == "extra_forbidden":
+        return f"{where}: unknown key{_nearest(loc[-1], _siblings(item, loc))}"
+    if item["type"] == "missing":
+        return f"{where}: is missing"
+    return f"{where}: {item['msg'].removeprefix('Value error, ').removeprefix('Input ')}"
+
+
+def _siblings(item: ErrorDetails, loc: Sequence[str]) -> Iterable[str]:
+    if loc[0] == "channels" and len(item["loc"]) > 3:
+        return _names(CHANNEL_MODELS[str(item["loc"][2])])
+    return _beside([part for part in loc if not part.isdigit()], _all_names())[1]
+
+
+def _place(loc: Sequence[str]) -> str:
+    """Where a key stands, as it is spelled in the file: `[channels.me] url`, `[poll] interval`, `timezone`."""
+    if not loc:
+        return ""
+    if loc[0] == "follow":
+        return " ".join(("[[follow]]", *(part for part in loc[1:] if not part.isdigit())))
+    table = loc[:2] if loc[0] in ("channels", "sources") else loc[:1] if len(loc) > 1 else []
+    return " ".join((*([f"[{'.'.join(table)}]"] if table else []), *loc[len(table) :]))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
