@@ -21,6 +21,8 @@ from bot.protocols import Channel, Clock, Store
 
 log = logging.getLogger(__name__)
 
+Outcome = Literal["sent", "pending", "unknown", "dead"]
+
 SETTLE_WITHIN = 5.0
 """Seconds that saving an outcome may still take while the program is being stopped."""
 
@@ -30,7 +32,9 @@ class Dispatched:
     """What one send came to; `error` is in words, "" when the channel took the message."""
 
     batch: Batch
-    outcome: Literal["sent", "pending", "unknown", "dead"]
+    outcome: Outcome
+    started: float
+    """When the send began, on the monotonic clock."""
     error: str = ""
 
 
@@ -42,6 +46,7 @@ class Dispatcher:
     channels: Mapping[str, Channel]
     zone: tzinfo
     clock: Clock
+    monotonic: Callable[[], float]
     chance: Callable[[], float]
 
     async def dispatch(self, name: str) -> Dispatched | None:
@@ -56,8 +61,10 @@ class Dispatcher:
         batch = await self.store.claim(name, now)
         if batch is None:
             return None
+        started = self.monotonic()
         error = await self._send(self.channels[name], batch)
-        dispatched = await self._settle(batch, error)
+        outcome = await self._settle(batch, error)
+        dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error.reason if error else "")
         _log(dispatched)
         return dispatched
 
@@ -78,7 +85,7 @@ class Dispatcher:
             return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
         return None
 
-    async def _settle(self, batch: Batch, error: ChannelError | None) -> Dispatched:
+    async def _settle(self, batch: Batch, error: ChannelError | None) -> Outcome:
         now = self.clock()
         if error is None:
             deliveries, state = schedule.after_sent(batch, now)
@@ -89,7 +96,7 @@ class Dispatcher:
         outcome = deliveries[0].state
         if outcome == "sending":
             raise StoreError(f"delivery {deliveries[0].id} was settled without an outcome")
-        return Dispatched(batch=batch, outcome=outcome, error=error.reason if error else "")
+        return outcome
 
 
 async def take_back(store: Store, clock: Clock) -> int:

@@ -87,17 +87,21 @@ class Poller:
         Raises `StoreError`.
         """
         start = await self.store.poll_input(waiting.feed_id)
-        kept = await self.store.content(waiting.feed_id, waiting.key)
-        if start is None or kept is None or schedule.is_held(start.state, self.clock()):
+        if start is None:
             return
+        if schedule.is_held(start.state, self.clock()):
+            later = replace(waiting, look_at=start.state.held_until)
+            await self.store.commit(Changes(feed_id=waiting.feed_id, known=(later,)))
+            return
+        kept = await self.store.content(waiting.feed_id, waiting.key) or diff.as_remembered(waiting, start.feed.author)
         read = await self._expand(start, kept)
-        deliveries = await self._queued(waiting)
         other = await self._same(read) if read else None
-        now = self.clock()
+        deliveries = await self._queued(waiting)
         if other is not None:
-            await self.store.commit(diff.withdrawn(waiting, other, deliveries))
-            return
-        await self.store.commit(diff.looked_again(waiting, kept, read, deliveries, now, jitter=self.chance()))
+            changes = diff.withdrawn(waiting, other, deliveries)
+        else:
+            changes = diff.looked_again(waiting, kept, read, deliveries, self.clock(), jitter=self.chance())
+        await self.store.commit(changes)
 
     async def first_look(self, start: PollInput, backfill: Backfill, zone: tzinfo) -> FirstLook:
         """Read an author's listing, set the baseline and queue the backfill; commits nothing.

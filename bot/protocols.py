@@ -57,6 +57,10 @@ class Source(Protocol):
         """Look `address` up. Raises `SourceError`; `SourceRefused` if only another kind of address can help."""
         ...
 
+    async def check(self) -> None:
+        """Ask the source whether it answers at all. Raises `SourceError`."""
+        ...
+
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         """Read the newest page of the author's listing.
 
@@ -117,7 +121,7 @@ class Store(Protocol):
         ...
 
     async def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
-        """Remove subscriptions. A feed that has none left is forgotten: state, threads, unsent deliveries."""
+        """Remove subscriptions. A feed that has none left is forgotten: state, threads, all its deliveries."""
         ...
 
     async def set_paused(self, feed_id: str, paused: bool) -> None:
@@ -158,10 +162,10 @@ class Store(Protocol):
     async def claim(self, channel: str, now: datetime) -> Batch | None:
         """Take the oldest batch that is due for this channel and mark its deliveries `sending`.
 
-        Due: state `pending` or `unknown` and `due_at` reached. `attempts` grows by one, `claimed_at` is `now`.
+        Due: every delivery of the batch that is `pending` or `unknown` has reached its `due_at`, so that a batch
+        goes whole or waits whole. `attempts` grows by one, `claimed_at` is `now`.
         Does not look at the channel's state: whether the channel may be asked is not the store's business.
-        A batch goes whole: all its claimable deliveries, even if only one of them is due. A thread whose kept
-        content cannot be read comes with what is known of it, without posts.
+        A thread whose kept content cannot be read comes with what is known of it, without posts.
         """
         ...
 
@@ -195,7 +199,7 @@ class Store(Protocol):
     async def next_due(self) -> NextDue:
         """When there is work again: polls, looks, and for each channel its next delivery.
 
-        A channel's time is its earliest `due_at`, or its `next_try_at` where that is later.
+        A channel's time is when its first batch is due, or its `next_try_at` where that is later.
         """
         ...
 

@@ -418,7 +418,7 @@ Names = dict[str, "Names"]
 
 
 def _names(model: type[BaseModel]) -> Names:
-    names: Names = {name: {} for name in model.model_fields} | {f"{name}_file": {} for name in secrets_of(model)}
+    names: Names = {name: {} for name in (*model.model_fields, *(f"{name}_file" for name in secrets_of(model)))}
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             names[name] = _names(field.annotation)

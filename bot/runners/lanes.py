@@ -1,0 +1,57 @@
+"""One lane per channel: what is due goes out one after the other, never faster than the channel's gap.
+
+Lanes do not know of each other, so a slow or dead channel holds up no other. Decides nothing about failures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from bot import schedule
+from bot.dispatch import Dispatched, Dispatcher
+from bot.protocols import Channel
+
+Sleep = Callable[[float], Awaitable[None]]
+T = TypeVar("T")
+
+
+async def side_by_side(work: Iterable[Awaitable[T]], at_once: int) -> list[T]:
+    """Await all of `work`, at most so many at once; results in order. The first exception ends the rest."""
+    places = asyncio.Semaphore(at_once)
+
+    async def one(item: Awaitable[T]) -> T:
+        async with places:
+            return await item
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(item)) for item in work]
+    return [task.result() for task in tasks]
+
+
+class Lane:
+    """Sends to one channel. The gap is kept from the start of one send to the start of the next."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, channel: Channel, *, monotonic: Callable[[], float], sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self.name = channel.name
+        self._dispatcher = dispatcher
+        self._gap = channel.gap
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._last_start: float | None = None
+
+    async def drain(self, stop: asyncio.Event | None = None) -> AsyncIterator[Dispatched]:
+        """Send all that is due, until nothing is, the channel has to wait, or `stop` is set. Raises `StoreError`."""
+        while not (stop and stop.is_set()):
+            pause = schedule.next_start(self._last_start, self._gap, self._monotonic())
+            if pause:
+                await self._sleep(pause)
+                continue
+            done = await self._dispatcher.dispatch(self.name)
+            if done is None:
+                return
+            self._last_start = done.started
+            yield done
