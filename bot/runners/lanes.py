@@ -17,16 +17,19 @@ Sleep = Callable[[float], Awaitable[None]]
 T = TypeVar("T")
 
 
-async def side_by_side(work: Iterable[Awaitable[T]], at_once: int) -> list[T]:
-    """Await all of `work`, at most so many at once; results in order. The first exception ends the rest."""
+async def side_by_side(work: Iterable[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    """Call and await all of `work`, at most so many at once; results in order. The first exception ends the rest."""
     places = asyncio.Semaphore(at_once)
 
-    async def one(item: Awaitable[T]) -> T:
+    async def one(call: Callable[[], Awaitable[T]]) -> T:
         async with places:
-            return await item
+            return await call()
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(item)) for item in work]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(call)) for call in work]
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

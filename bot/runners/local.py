@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot import schedule
 from bot.dispatch import take_back
@@ -110,7 +111,7 @@ class LocalRunner:
     async def _look_again(self) -> datetime | None:
         waiting = await self._store.due_looks(self._clock())
         if waiting:
-            await side_by_side((self._poller.look_again(thread) for thread in waiting), self._concurrency)
+            await side_by_side((partial(self._poller.look_again, thread) for thread in waiting), self._concurrency)
             self._work.ring()
         return (await self._store.next_due()).looks
 

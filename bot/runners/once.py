@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from bot.dispatch import Dispatched, take_back
 from bot.poll import Polled, Poller
@@ -35,14 +36,14 @@ class Once:
     async def round(self, feed_ids: Iterable[str]) -> Round:
         """Look at these authors, then at threads that wait to be read whole, then deliver. Raises `StoreError`."""
         await take_back(self.store, self.poller.clock)
-        polled = await side_by_side((self._poll(feed_id) for feed_id in feed_ids), self.concurrency)
+        polled = await side_by_side((partial(self._poll, feed_id) for feed_id in feed_ids), self.concurrency)
         return Round(tuple(filter(None, polled)), await self.deliver())
 
     async def deliver(self) -> tuple[Dispatched, ...]:
         """Deliver all that is due, to all channels side by side."""
         waiting = await self.store.due_looks(self.poller.clock())
-        await side_by_side((self.poller.look_again(thread) for thread in waiting), self.concurrency)
-        lanes = await side_by_side((self._drain(lane) for lane in self.lanes), max(len(self.lanes), 1))
+        await side_by_side((partial(self.poller.look_again, thread) for thread in waiting), self.concurrency)
+        lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
 
     async def _poll(self, feed_id: str) -> Polled | None:

@@ -1,0 +1,208 @@
+"""The composition root: builds store, sources and channels from the settings and joins them to the flow.
+
+The only module that knows the adapters, by the names in its tables or by a dotted path. Owns the clock and
+chance. Contains no logic of the flow.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, SecretStr
+
+from bot import __version__
+from bot.dispatch import Dispatcher
+from bot.errors import ChannelError, SettingsError
+from bot.follow import Declared, Follower
+from bot.http import Http
+from bot.poll import Poller
+from bot.protocols import Channel, Source, Store
+from bot.runners.lanes import Lane
+from bot.runners.local import LocalRunner
+from bot.runners.once import Once
+from bot.schedule import Pace
+from bot.settings import ChannelSection, Settings
+
+SOURCES = {"threadreader": "bot.sources.threadreader:ThreadReader"}
+CHANNELS = {
+    "url": "bot.channels.apprise:plain",
+    "email": "bot.channels.apprise:email",
+    "matrix": "bot.channels.apprise:matrix",
+    "slack": "bot.channels.apprise:slack",
+    "console": "bot.channels.console:console",
+}
+STORE = "bot.stores.tiny:TinyStore"
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The program, put together."""
+
+    settings: Settings
+    store: Store
+    http: Http
+    sources: Mapping[str, Source]
+    channels: Mapping[str, Channel]
+    poller: Poller
+    dispatcher: Dispatcher
+    follower: Follower
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """A lane for each channel."""
+        return tuple(Lane(self.dispatcher, channel, monotonic=time.monotonic) for channel in self.channels.values())
+
+    @property
+    def declared(self) -> tuple[Declared, ...]:
+        """The authors that the settings file declares."""
+        return tuple(
+            Declared(address=address, channels=follow.channels)
+            for follow in self.settings.follow
+            for address in follow.author
+        )
+
+    def once(self) -> Once:
+        """What makes one round."""
+        return Once(
+            store=self.store, poller=self.poller, lanes=self.lanes, concurrency=self.settings.poll.concurrency
+        )
+
+    def runner(self) -> LocalRunner:
+        """What runs until it is stopped."""
+        return LocalRunner(
+            store=self.store,
+            poller=self.poller,
+            lanes=self.lanes,
+            concurrency=self.settings.poll.concurrency,
+            clock=now,
+        )
+
+
+async def open_store(settings: Settings, *, read_only: bool = False) -> Store:
+    """Open the store in the data folder. Raises `StoreError`."""
+    opened = await resolve(STORE).open(settings.data_dir, read_only=read_only)
+    return cast("Store", opened)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, *, read_only: bool = False, store: Store | None = None) -> AsyncIterator[App]:
+    """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`."""
+    async with AsyncExitStack() as stack:
+        channels = build_channels(settings)
+        for channel in channels.values():
+            stack.push_async_callback(channel.close)
+        http = build_http(settings)
+        stack.push_async_callback(http.close)
+        if store is None:
+            store = await open_store(settings, read_only=read_only)
+            stack.push_async_callback(store.close)
+        sources = build_sources(settings, http)
+        poller = Poller(
+            store=store,
+            sources=sources,
+            channels=tuple(channels),
+            pace=pace_of(settings),
+            clock=now,
+            chance=random.random,
+        )
+        dispatcher = Dispatcher(
+            store=store,
+            channels=channels,
+            zone=settings.zone,
+            clock=now,
+            monotonic=time.monotonic,
+            chance=random.random,
+        )
+        yield App(
+            settings=settings,
+            store=store,
+            http=http,
+            sources=sources,
+            channels=channels,
+            poller=poller,
+            dispatcher=dispatcher,
+            follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
+        )
+
+
+def pace_of(settings: Settings) -> Pace:
+    """How often authors are looked at."""
+    poll = settings.poll
+    return Pace(
+        interval=poll.interval, min_interval=poll.min_interval, max_interval=poll.max_interval, burst=poll.burst
+    )
+
+
+def build_http(settings: Settings) -> Http:
+    """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
+    poll = settings.poll
+    contact = f"; {poll.contact}" if poll.contact else ""
+    named = [urlsplit(settings.sources.threadreader.base_url).hostname or ""]
+    return Http(
+        user_agent=f"keepcurrent/{__version__} (+https://pypi.org/project/keepcurrent/{contact})",
+        timeout=poll.timeout.total_seconds(),
+        per_host=poll.per_host,
+        host_delay=poll.host_delay.total_seconds(),
+        allowed_hosts=(*named, *settings.allow_private_hosts),
+        clock=now,
+    )
+
+
+def build_sources(settings: Settings, http: Http) -> dict[str, Source]:
+    """The sources by kind."""
+    return {
+        kind: resolve(SOURCES[kind])(http, clock=now, **dict(options))
+        for kind, options in settings.sources
+        if kind in SOURCES
+    }
+
+
+def build_channels(settings: Settings) -> dict[str, Channel]:
+    """The channels by name, in the order of the settings. Raises `SettingsError` with all that cannot be built."""
+    channels: dict[str, Channel] = {}
+    problems: list[str] = []
+    for name, section in settings.channels.items():
+        try:
+            channels[name] = build_channel(name, section, settings)
+        except ChannelError as error:
+            problems.append(f"[channels.{name}]: {error.reason}")
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            # Only a foreign kind can come here: a path that leads nowhere, or options that it does not take.
+            problems.append(f"[channels.{name}]: {getattr(section, 'kind', 'url')}: {error}")
+    if problems:
+        raise SettingsError(*problems)
+    return channels
+
+
+def build_channel(name: str, section: BaseModel, settings: Settings) -> Channel:
+    """One channel, with its options as plain arguments."""
+    options = {key: _plain(value) for key, value in section if value is not None}
+    kind = str(options.pop("kind", "url"))
+    gap = options.pop("gap", None)
+    if gap is not None:
+        options["gap"] = gap.total_seconds()
+    if isinstance(section, ChannelSection) and kind != "console":
+        options["timeout"] = settings.delivery.timeout.total_seconds()
+    return cast("Channel", resolve(CHANNELS.get(kind, kind))(name, **options))
+
+
+def resolve(path: str) -> Callable[..., Any]:
+    """The thing that `package.module:name` names. Raises `ImportError`, `AttributeError`, `ValueError`."""
+    return cast("Callable[..., Any]", pkgutil.resolve_name(path))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an option may be
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
