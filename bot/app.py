@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr
@@ -22,7 +22,6 @@ from bot import __version__
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
-from bot.http import Http
 from bot.poll import Poller
 from bot.protocols import Channel, Source, Store
 from bot.runners.lanes import Lane
@@ -30,6 +29,9 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelSection, Settings
+
+if TYPE_CHECKING:
+    from bot.http import Http  # loads aiohttp, which the listings do without
 
 SOURCES = {"threadreader": "bot.sources.threadreader:ThreadReader"}
 CHANNELS = {
@@ -148,6 +150,8 @@ def pace_of(settings: Settings) -> Pace:
 
 def build_http(settings: Settings) -> Http:
     """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
+    from bot.http import Http
+
     poll = settings.poll
     contact = f"; {poll.contact}" if poll.contact else ""
     named = [urlsplit(settings.sources.threadreader.base_url).hostname or ""]

@@ -65,21 +65,28 @@ class Poller:
 
         A failure of the source is committed and returned, not raised. Raises `StoreError`.
         """
+        look = await self.look(feed_id)
+        if look is None:
+            return None
+        polled, changes = look
+        await self.store.commit(changes)
+        _log(polled)
+        return polled
+
+    async def look(self, feed_id: str) -> tuple[Polled, Changes] | None:
+        """Look at one author, and say what `poll` would commit. Changes nothing. Raises `StoreError`."""
         start = await self.store.poll_input(feed_id)
         if start is None:
             return None
         try:
-            polled, changes = await self._look(start)
+            return await self._look(start)
         except SourceError as error:
-            polled, changes = self._failed(start, error)
+            return self._failed(start, error)
         except StoreError:
             raise
         except Exception as error:  # one author's oddity must not stop the others; the traceback is logged
             log.exception("poll %s: this program failed", feed_id)
-            polled, changes = self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program"))
-        await self.store.commit(changes)
-        _log(polled)
-        return polled
+            return self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program, see the log"))
 
     async def look_again(self, waiting: Known) -> None:
         """Try the own page of a thread that waits to be announced, and commit what came of it.

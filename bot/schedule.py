@@ -28,8 +28,9 @@ FIRST_RETRY = timedelta(seconds=10)
 DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
 RETRY_AFTER_MAX = timedelta(days=1)
-GIVE_UP_AFTER = timedelta(days=7)
-"""How long a delivery is tried before it is dead; mail queues give up after about five days."""
+MAX_ATTEMPTS = 170
+"""Tries before a delivery is dead: about a week of them, as they come to be an hour apart. Mail queues give up
+after about five days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ def after_crash(delivery: Delivery, now: datetime) -> Delivery:
 
 def retried_by_hand(delivery: Delivery, now: datetime) -> Delivery:
     """A delivery that a person sends again: due now, with a full span of tries ahead."""
-    return replace(delivery, state="pending", due_at=now, created_at=now, attempts=0, error="")
+    return replace(delivery, state="pending", due_at=now, attempts=0, error="")
 
 
 def next_start(last_start: float | None, gap: float, now: float) -> float:
@@ -187,8 +188,8 @@ def _each(batch: Batch, *, state: str, error: str) -> tuple[Delivery, ...]:
 
 def _retried(delivery: Delivery, error: ChannelError, asked: timedelta, now: datetime, jitter: float) -> Delivery:
     in_doubt = isinstance(error, DeliveryInDoubt)
-    if now - delivery.created_at > GIVE_UP_AFTER:
-        return replace(delivery, state="dead", error=f"given up after {GIVE_UP_AFTER.days} days: {error.reason}")
+    if delivery.attempts >= MAX_ATTEMPTS:
+        return replace(delivery, state="dead", error=f"given up after {delivery.attempts} tries: {error.reason}")
     return replace(
         delivery,
         state="unknown" if in_doubt or delivery.doubtful else "pending",

@@ -362,6 +362,11 @@ def default_files() -> tuple[Path, ...]:
     return Path(FILE_NAME), user_config_path("keepcurrent") / FILE_NAME
 
 
+def names_channels(environ: Mapping[str, str]) -> bool:
+    """Whether the environment alone sets a channel up, as in a container without a settings file."""
+    return any(name.upper().startswith(f"{PREFIX}CHANNELS") for name in environ)
+
+
 def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
     """Read the settings file (None: the environment alone). Raises `SettingsError` with all that is wrong."""
     environ = os.environ if environ is None else environ

@@ -1,0 +1,178 @@
+"""The command line: what may be typed, and which function does it.
+
+Loads nothing heavy before it knows the command, so that `--help` answers at once. Contains no logic of its own
+but the exit status: 0 done · 1 something failed · 2 command line or settings wrong · 3 the store is in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from bot import __version__
+
+Add = Callable[..., argparse.ArgumentParser]
+FORMATS = ("text", "markdown", "html", "json")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    args = parser().parse_args(argv)
+    try:
+        return _run(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    from bot import log, show
+    from bot.errors import BotError, SettingsError, StoreLocked
+
+    log.set_up(_verbosity(args), timestamps=args.command == "run")
+    module, _, name = args.function.partition(":")
+    try:
+        function = getattr(import_module(f"bot.commands.{module}"), name)
+        if not args.reads_settings:
+            return int(function(args))
+        return int(asyncio.run(function(args, _settings(args))))
+    except BotError as error:
+        show.problem(str(error))
+        return 2 if isinstance(error, SettingsError) else 3 if isinstance(error, StoreLocked) else 1
+
+
+def _verbosity(args: argparse.Namespace) -> int:
+    if args.quiet:
+        return -1
+    return int(args.verbose) + (1 if args.command == "run" else 0)
+
+
+def _settings(args: argparse.Namespace) -> object:
+    from bot import settings
+    from bot.errors import SettingsError
+
+    path = settings.find_file(args.settings, os.environ)
+    if path is None and not args.works_without_file and not settings.names_channels(os.environ):
+        looked = " or ".join(str(file) for file in settings.default_files())
+        raise SettingsError(f"no settings file found ({looked}): `keepcurrent init` writes one")
+    args.file_read = path
+    return settings.load(path)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="keepcurrent",
+        description="Follows authors who write in threads, and brings each new thread to e-mail, Matrix or Slack.",
+        epilog="Start with `keepcurrent demo` (no account, no network) or `keepcurrent init`.",
+        parents=[_common()],
+    )
+    top.add_argument("--version", action="version", version=f"keepcurrent {__version__}")
+    top.set_defaults(reads_settings=True, works_without_file=False, json=False, settings=None, verbose=0, quiet=False)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, function: str, text: str, **defaults: object) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text, parents=[_common()])
+        command.set_defaults(function=function, **defaults)
+        return command
+
+    _add_setting(add)
+    _add_following(add)
+    _add_listings(add)
+    _add_working(add)
+    return top
+
+
+def _common() -> argparse.ArgumentParser:
+    # Left out of the result where not given, so that `-v poll` and `poll -v` are the same. A new one for each
+    # parser: parsers that share an argument share its default too.
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--settings", type=Path, metavar="FILE", help="the settings file to read")
+    common.add_argument("-v", "--verbose", action="count", help="tell more; twice: everything")
+    common.add_argument("--quiet", action="store_true", help="tell errors only")
+    return common
+
+
+def _add_setting(add: Add) -> None:
+    command = add("init", "setting:init", "write a commented settings file", reads_settings=False)
+    command.add_argument("file", type=Path, nargs="?", metavar="FILE", help="where to write it (./settings.toml)")
+    add("check", "setting:check", "find out what is wrong: settings, channels, sources, data folder")
+    command = add("test", "setting:test", "send a sample notice to each channel")
+    command.add_argument("channel", nargs="*", metavar="CHANNEL", help="only these")
+    add("demo", "demo:demo", "see the whole loop, without an account or a network", reads_settings=False)
+
+
+def _add_following(add: Add) -> None:
+    command = add("follow", "following:follow", "subscribe to authors")
+    command.add_argument("address", nargs="+", metavar="ADDRESS", help="@name, a profile URL or a thread URL")
+    command.add_argument("--channel", action="append", metavar="NAME", help="only to this channel; may be repeated")
+    command.add_argument(
+        "--backfill", type=_backfill, metavar="none|N|DATE", help="send the newest N threads, or those since a day"
+    )
+    command.set_defaults(channel=[], backfill=None)
+    for name, text in (
+        ("unfollow", "end subscriptions; works also when the source is dead"),
+        ("pause", "stop looking at authors, keep what is known"),
+        ("resume", "look at paused authors again"),
+    ):
+        command = add(name, f"following:{name}", text)
+        command.add_argument("address", nargs="+", metavar="ADDRESS", help="as for follow, or as `authors` says")
+
+
+def _add_listings(add: Add) -> None:
+    command = add("authors", "listing:authors", "list who is followed")
+    _add_json(command)
+    command = add("threads", "listing:threads", "list every thread known, with what became of it")
+    command.add_argument("author", nargs="?", metavar="AUTHOR", help="only of this author")
+    _add_json(command)
+    command = add("outbox", "listing:outbox_list", "what waits to be sent, what failed and why", all=False)
+    _add_json(command)
+    verbs = command.add_subparsers(dest="verb", metavar="list|show|retry|drop")
+    verb = verbs.add_parser("list", help="list what was not sent (the default)", parents=[_common()])
+    verb.add_argument("--all", action="store_true", help="also what was sent")
+    _add_json(verb)
+    verb = verbs.add_parser("show", help="show one delivery", parents=[_common()])
+    verb.set_defaults(function="listing:outbox_show")
+    verb.add_argument("id", metavar="ID")
+    _add_json(verb)
+    for name, text in (("retry", "send deliveries again"), ("drop", "remove deliveries; they are not sent")):
+        verb = verbs.add_parser(name, help=text, parents=[_common()])
+        verb.set_defaults(function=f"listing:outbox_{name}")
+        verb.add_argument("id", nargs="+", metavar="ID")
+
+
+def _add_working(add: Add) -> None:
+    command = add("poll", "working:poll", "one round: look at the authors that are due, deliver, stop (for cron)")
+    command.add_argument("author", nargs="*", metavar="AUTHOR", help="look at these now")
+    command.add_argument("--all", action="store_true", help="look at every author, due or not")
+    command.add_argument("--dry-run", action="store_true", help="show what would be sent, change nothing")
+    _add_json(command)
+    add("run", "working:run", "poll and deliver until stopped")
+    command = add("unroll", "working:unroll", "read one thread, whole, now", works_without_file=True)
+    command.add_argument("url", metavar="URL")
+    command.add_argument("--format", choices=FORMATS, default="text")
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there")
+    command.add_argument("--channel", metavar="NAME", help="send it to this channel")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on standard output"
+    )
+
+
+def _backfill(text: str) -> object:
+    from bot.commands.following import backfill
+
+    try:
+        return backfill(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'"{text}" is not none, a number, or a day like 2026-11-22') from None

@@ -1,0 +1,303 @@
+"""What there is: `authors`, `threads`, `outbox`. Reads without the lock, so it works beside a running bot.
+
+Imports neither aiohttp nor apprise: a listing answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot import show
+from bot.app import now, open_store
+from bot.errors import SettingsError
+from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.protocols import Store
+from bot.schedule import retried_by_hand
+from bot.settings import Settings
+
+
+@asynccontextmanager
+async def _reading(settings: Settings) -> AsyncIterator[Store]:
+    store = await open_store(settings, read_only=True)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def find(feeds: Iterable[Feed], address: str) -> Feed | None:
+    """The followed author of this address, id or name, as far as their own spellings go."""
+    wanted = address.casefold().removeprefix("@")
+    for feed in feeds:
+        names = (feed.id, feed.address, feed.author.handle, feed.author.name, feed.author.url, feed.url)
+        if wanted in {name.casefold().removeprefix("@") for name in names if name}:
+            return feed
+    return None
+
+
+# -- authors ------------------------------------------------------------------------------------------------
+
+
+async def authors(args: argparse.Namespace, settings: Settings) -> int:
+    """List who is followed."""
+    async with _reading(settings) as store:
+        feeds = await store.feeds()
+    if args.json:
+        show.document({"authors": [_author(feed, state) for feed, state in feeds]})
+        return 0
+    time, zone = now(), settings.zone
+    show.table(
+        ("author", "source", "last check", "next check", "newest thread", "state"),
+        [
+            (
+                feed.author.label,
+                feed.source,
+                show.when(state.last_polled_at, time),
+                "paused" if feed.paused else show.when(state.next_poll_at or time, time),
+                show.moment(state.newest_at, zone),
+                author_state(feed, state),
+            )
+            for feed, state in feeds
+        ],
+        empty="Nobody is followed yet: `keepcurrent follow @name`.",
+    )
+    return 0
+
+
+def author_state(feed: Feed, state: FeedState) -> str:
+    """How it goes with an author, in words."""
+    if feed.paused:
+        return "paused"
+    if state.failures:
+        times = f"{state.failures} times in a row" if state.failures > 1 else "once"
+        return f"failed {times}: {state.last_error}"
+    return "ok" if state.baselined else "not looked at yet"
+
+
+def _author(feed: Feed, state: FeedState) -> dict[str, object]:
+    return {
+        "id": feed.id,
+        "address": feed.address,
+        "source": feed.source,
+        "name": feed.author.name or feed.author.handle,
+        "paused": feed.paused,
+        "last_check": show.rfc3339(state.last_polled_at),
+        "next_check": None if feed.paused else show.rfc3339(state.next_poll_at),
+        "newest_thread": state.newest_key or None,
+        "newest_published": show.rfc3339(state.newest_at),
+        "failures": state.failures,
+        "error": state.last_error or None,
+    }
+
+
+# -- threads ------------------------------------------------------------------------------------------------
+
+
+async def threads(args: argparse.Namespace, settings: Settings) -> int:
+    """List every thread known, with what became of it."""
+    async with _reading(settings) as store:
+        feeds = {feed.id: feed for feed, _ in await store.feeds()}
+        chosen = find(feeds.values(), args.author) if args.author else None
+        if args.author and chosen is None:
+            raise SettingsError(f"{args.author} is not followed; `keepcurrent authors` lists who is")
+        known = await store.threads(chosen.id if chosen else None)
+        fates = _fates(await store.deliveries())
+    rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
+    if args.json:
+        show.document({"threads": [_thread(*row) for row in rows]})
+        return 0
+    show.table(
+        ("published", "author", "title", "posts", "state", "id"),
+        [
+            (
+                show.moment(thread.published, settings.zone),
+                feed.address,
+                thread.title,
+                str(thread.post_count or ""),
+                fate,
+                thread.key,
+            )
+            for thread, feed, fate in rows
+        ],
+        empty="No thread is known yet.",
+    )
+    return 0
+
+
+Fates = dict[tuple[str, str], list[str]]
+_WORST_FIRST = ("dead", "unknown", "sending", "pending", "sent")
+
+
+def _fates(deliveries: Iterable[Delivery]) -> Fates:
+    fates: Fates = defaultdict(list)
+    for delivery in deliveries:
+        fates[delivery.feed_id, delivery.entry_key].append(delivery.state)
+    return fates
+
+
+def _fate(thread: Known, fates: Fates) -> str:
+    """What became of a thread: the worst of its deliveries, or what is known where there is none."""
+    states = fates.get((thread.feed_id, thread.key), [])
+    if thread.state == "waiting" or not states:
+        return thread.state
+    return min(states, key=_WORST_FIRST.index)
+
+
+def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
+    return {
+        "id": thread.key,
+        "author": feed.address,
+        "title": thread.title,
+        "url": thread.url,
+        "posts": thread.post_count,
+        "published": show.rfc3339(thread.published),
+        "first_seen": show.rfc3339(thread.first_seen),
+        "state": fate,
+    }
+
+
+# -- outbox -------------------------------------------------------------------------------------------------
+
+UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of the outbox, as a person sees it: all deliveries that go out together."""
+
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def first(self) -> Delivery:
+        """The delivery that stands for all: they share channel, state and tries."""
+        return self.deliveries[0]
+
+
+def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
+    """Deliveries by message, in order of creation."""
+    batches: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        batches[delivery.batch, delivery.state].append(delivery)
+    return [Row(tuple(batch)) for batch in batches.values()]
+
+
+async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
+    """List what waits and what failed."""
+    async with _reading(settings) as store:
+        rows = rows_of(await store.deliveries(None if args.all else UNSENT))
+        feeds = {feed.id: feed for feed, _ in await store.feeds()}
+    if args.json:
+        show.document({"deliveries": [_row(row, feeds) for row in rows]})
+        return 0
+    time = now()
+    show.table(
+        ("id", "state", "channel", "author", "threads", "attempts", "due", "reason"),
+        [
+            (
+                row.first.batch,
+                row.first.state,
+                row.first.channel,
+                _address(row.first, feeds),
+                _several([d.entry_key for d in row.deliveries]),
+                str(row.first.attempts),
+                show.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
+                row.first.error,
+            )
+            for row in rows
+        ],
+        empty="Nothing waits to be sent.",
+    )
+    return 0
+
+
+def _several(keys: Sequence[str]) -> str:
+    return keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
+
+
+def _address(delivery: Delivery, feeds: dict[str, Feed]) -> str:
+    return feeds[delivery.feed_id].address if delivery.feed_id in feeds else delivery.feed_id
+
+
+def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
+    return {
+        "id": row.first.batch,
+        "state": row.first.state,
+        "channel": row.first.channel,
+        "author": _address(row.first, feeds),
+        "threads": [delivery.entry_key for delivery in row.deliveries],
+        "attempts": row.first.attempts,
+        "due": show.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
+        "error": row.first.error or None,
+    }
+
+
+async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
+    """Show one message of the outbox with all that is known of it."""
+    async with _reading(settings) as store:
+        chosen = _chosen(rows_of(await store.deliveries()), [args.id])
+        feeds = {feed.id: feed for feed, _ in await store.feeds()}
+        titles = {(known.feed_id, known.key): known.title for known in await store.threads()}
+    zone = settings.zone
+    for row in chosen:
+        if args.json:
+            show.document(_row(row, feeds))
+            continue
+        first = row.first
+        show.line(f"{first.batch}: {first.state}, to {first.channel}, {first.attempts} attempts")
+        show.line(f"  queued {show.moment(first.created_at, zone)}")
+        if first.claimed_at:
+            show.line(f"  last try began {show.moment(first.claimed_at, zone)}")
+        if first.state in ("pending", "unknown"):
+            show.line(f"  next try {show.moment(first.due_at, zone)}")
+        if first.sent_at:
+            show.line(f"  sent {show.moment(first.sent_at, zone)}")
+        if first.error:
+            show.line(f"  {first.error}")
+        for delivery in row.deliveries:
+            title = titles.get((delivery.feed_id, delivery.entry_key), "")
+            show.line(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
+    return 0
+
+
+async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
+    """Send messages of the outbox again: at the next `poll`, or when `run` is started."""
+    store = await open_store(settings)
+    try:
+        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
+        for row in rows:
+            # The channel's own back-off ends too: a person has seen to what was wrong.
+            channel = ChannelState(channel=row.first.channel)
+            await store.settle([retried_by_hand(d, now()) for d in row.deliveries], channel)
+    finally:
+        await store.close()
+    for row in rows:
+        show.line(f"{row.first.batch} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
+    return 0
+
+
+async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
+    """Remove messages from the outbox; they are not sent."""
+    store = await open_store(settings)
+    try:
+        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
+        await store.drop(d.id for row in rows for d in row.deliveries)
+    finally:
+        await store.close()
+    for row in rows:
+        show.line(f"Dropped {row.first.batch}.")
+    return 0
+
+
+def _chosen(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
+    """The rows of these ids, of the message or of one delivery in it. Raises `SettingsError` for an unknown id."""
+    found = []
+    for wanted in ids:
+        matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
+        if not matches:
+            raise SettingsError(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
+        found += matches
+    return found

@@ -1,0 +1,173 @@
+"""Getting started and finding out what is wrong: `init`, `check`, `test`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+from bot import show
+from bot.app import App, build_channels, build_http, build_sources, now, open_app
+from bot.errors import ChannelError, SettingsError, SourceError
+from bot.follow import locate
+from bot.model import Author, Batch, Delivery, Entry, Feed, Post
+from bot.protocols import Channel
+from bot.settings import FILE_NAME, Settings
+
+EXAMPLE = "settings.example.toml"
+
+
+def example() -> str:
+    """The commented settings file that `init` writes; in a checkout it lies beside the package."""
+    packaged = files("bot").joinpath(EXAMPLE)
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / EXAMPLE).read_text(encoding="utf-8")
+
+
+def init(args: argparse.Namespace) -> int:
+    """Write a commented settings file, never over one that is there."""
+    path = Path(args.file or args.settings or FILE_NAME)
+    try:
+        # Exclusive, and for its owner only: passwords may come to stand in it.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(example())
+    except FileExistsError:
+        show.problem(f"{path} is there already; nothing was changed")
+        return 1
+    except OSError as error:
+        show.problem(f"{path}: {error.strerror}")
+        return 1
+    show.line(f"Wrote {path}. Next:")
+    show.line(f"  1. open {path} and fill in one channel: e-mail, Matrix, Slack or any Apprise URL")
+    show.line("  2. keepcurrent test          sends a sample notice to it")
+    show.line("  3. keepcurrent follow @name  subscribes to an author")
+    return 0
+
+
+async def check(args: argparse.Namespace, settings: Settings) -> int:
+    """Check settings, data folder, channels, addresses and sources; say all that is wrong."""
+    show.mark(True, f"settings: {args.file_read or 'environment'}")
+    results = [show_result(*result) for result in _local_checks(settings)]
+    results += [show_result(*result) async for result in _channel_checks(settings)]
+    results += [show_result(*result) async for result in _source_checks(settings)]
+    return 0 if all(results) else 1
+
+
+def show_result(ok: bool, text: str) -> bool:
+    """Print one result and hand on whether it is good."""
+    show.mark(ok, text)
+    return ok
+
+
+def _local_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
+    yield _data_folder(settings.data_dir)
+    if settings.poll.min_interval < timedelta(minutes=1):
+        yield True, "warning: [poll] min_interval is under one minute; that is for tests and servers of your own"
+    if not settings.channels:
+        yield False, "channels: there is none; add a [channels.NAME] table, `keepcurrent init` shows how"
+
+
+def _data_folder(folder: Path) -> tuple[bool, str]:
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return True, f"data folder: {folder}"
+    return False, f"data folder: {folder}: not writable for user id {os.getuid()}; give it to that user (chown)"
+
+
+async def _channel_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    for name in settings.channels:
+        alone = settings.model_copy(update={"channels": {name: settings.channels[name]}})
+        try:
+            channel = build_channels(alone)[name]
+            await channel.check()
+        except SettingsError as error:
+            yield False, str(error)
+        except ChannelError as error:
+            yield False, f"channel {name}: {error.reason}"
+        else:
+            yield True, f"channel {name}"
+
+
+async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    http = build_http(settings)
+    try:
+        sources = build_sources(settings, http)
+        for follow in settings.follow:
+            for address in follow.author:
+                try:
+                    locate(sources, address)
+                except SettingsError as error:
+                    yield False, f"[[follow]] {error}"
+        for kind, source in sources.items():
+            try:
+                await source.check()
+            except SourceError as error:
+                yield False, f"source {kind}: {error.reason}"
+            else:
+                yield True, f"source {kind}"
+    finally:
+        await http.close()
+
+
+async def test(args: argparse.Namespace, settings: Settings) -> int:
+    """Send a sample notice to each channel, and be loud about what fails."""
+    from bot.stores.memory import MemoryStore
+
+    async with open_app(settings, store=MemoryStore()) as app:
+        chosen = [app.channels[name] for name in named_channels(app, args.channel)]
+        if not chosen:
+            raise SettingsError("there is no channel to test: `keepcurrent init` shows how to add one")
+        results = [show_result(*(await _test(channel, app))) for channel in chosen]
+    return 0 if all(results) else 1
+
+
+def named_channels(app: App, names: list[str]) -> list[str]:
+    """These channels, or all. Raises `SettingsError` for one that is not there."""
+    for name in names:
+        if name not in app.channels:
+            have = ", ".join(app.channels) or "none"
+            raise SettingsError(f'there is no channel "{name}" in the settings; there are: {have}')
+    return names or list(app.channels)
+
+
+def sample(channel: str, time: datetime) -> Batch:
+    """What `test` sends: a short thread, made for the purpose. Its key is new each time."""
+    author = Author(handle="keepcurrent", name="keepcurrent")
+    posts = (
+        Post(id="1", text="This is a sample notice. If you can read it, new threads will reach you here."),
+        Post(id="2", text="A notice shows who wrote, when, how long it is, how it begins, and how to read on."),
+    )
+    entry = Entry(
+        feed_id="sample",
+        key="sample",
+        url="https://threadreaderapp.com",
+        author=author,
+        title="This is a sample notice.",
+        published=time,
+        post_count=len(posts),
+        posts=posts,
+        whole=True,
+    )
+    key = f"sample{time.timestamp():.3f}{channel}"
+    delivery = Delivery(
+        id=key, batch=key, feed_id="sample", entry_key="sample", channel=channel, created_at=time, due_at=time
+    )
+    feed = Feed(id="sample", source="sample", address="@keepcurrent", author=author)
+    return Batch(id=key, channel=channel, feed=feed, deliveries=(delivery,), entries=(entry,))
+
+
+async def _test(channel: Channel, app: App) -> tuple[bool, str]:
+    from bot.compose import compose
+
+    try:
+        with show.progress(f"Sending a sample notice to {channel.name} …"):
+            await channel.send(compose(sample(channel.name, now()), channel.limits, zone=app.settings.zone))
+    except ChannelError as error:
+        return False, f"channel {channel.name}: {error.reason}"
+    return True, f"channel {channel.name}: a sample notice was sent"

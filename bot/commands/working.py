@@ -1,0 +1,237 @@
+"""The work itself: `poll`, `run`, `unroll`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bot import diff, render, show
+from bot.app import App, now, open_app, open_store
+from bot.commands.listing import rows_of
+from bot.commands.setting import named_channels
+from bot.compose import compose
+from bot.errors import ChannelError, SettingsError, SourceError
+from bot.follow import locate, matching
+from bot.model import Author, Batch, Changes, Delivery, Entry, Feed, FeedState
+from bot.poll import Polled
+from bot.protocols import Expander
+from bot.runners.once import Round
+from bot.schedule import is_held
+from bot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+# -- poll ---------------------------------------------------------------------------------------------------
+
+
+async def poll(args: argparse.Namespace, settings: Settings) -> int:
+    """One round: look at the authors that are due, deliver what is due, stop."""
+    if args.dry_run:
+        return await _preview(args, settings)
+    async with open_app(settings) as app:
+        failed = await _reconcile(app)
+        chosen, skipped = await _chosen(app, args)
+        once = app.once()
+        with show.progress(f"Looking at {len(chosen)} authors …"):
+            done = await once.round(chosen)
+        names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+        unsent = rows_of(await app.store.deliveries(("pending", "sending", "unknown", "dead")))
+    failures = [{"author": names.get(p.feed_id, p.feed_id), "error": p.error} for p in done.polled if p.error]
+    failures += failed
+    dead = sum(row.first.state == "dead" for row in unsent)
+    if args.json:
+        show.document(_round(done, failures, names, len(unsent) - dead, dead))
+    else:
+        _tell(done, names, skipped)
+    for failure in failures:
+        show.problem(f"{failure['author']}: {failure['error']}")
+    for dispatched in done.dispatched:
+        if dispatched.error:
+            show.problem(f"notice to {dispatched.batch.channel}: {dispatched.outcome}: {dispatched.error}")
+    return 1 if failures or any(d.error for d in done.dispatched) else 0
+
+
+async def _reconcile(app: App) -> list[dict[str, str]]:
+    """Bring the store in line with the settings file; what could not be looked up."""
+    failed = await app.follower.reconcile(app.declared)
+    return [dict(zip(("author", "error"), item.split(": ", 1), strict=True)) for item in failed]
+
+
+async def _chosen(app: App, args: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Ids of the authors to look at now, and why others are skipped. Raises `SettingsError`."""
+    feeds = dict(await app.store.feeds())
+    if args.author:
+        wanted = [_named(feeds, app, address) for address in args.author]
+    elif args.all:
+        wanted = list(feeds)
+    else:
+        due = set(await app.store.due_feeds(now()))
+        wanted = [feed for feed in feeds if feed.id in due]
+    skipped = {feed.id: why for feed in wanted if (why := _skip(feed, feeds[feed]))}
+    return [feed.id for feed in wanted if feed.id not in skipped], list(skipped.values())
+
+
+def _named(feeds: Iterable[Feed], app: App, address: str) -> Feed:
+    feed = matching(feeds, app.sources, address)
+    if feed is None:
+        raise SettingsError(f"{address} is not followed; `keepcurrent authors` lists who is")
+    return feed
+
+
+def _skip(feed: Feed, state: FeedState) -> str:
+    if feed.paused:
+        return f"{feed.address} is paused"
+    if is_held(state, now()):
+        return f"{feed.address}: the site asked to wait until {show.rfc3339(state.held_until)}"
+    return ""
+
+
+def _round(
+    done: Round, failures: Sequence[dict[str, str]], names: dict[str, str], pending: int, dead: int
+) -> dict[str, object]:
+    return {
+        "polled": len(done.polled),
+        "not_modified": sum(p.outcome == "not modified" for p in done.polled),
+        "failed": list(failures),
+        "new": [_new(entry, names[p.feed_id]) for p in done.polled for entry in p.new],
+        "changed": [],
+        "delivered": sum(d.outcome == "sent" for d in done.dispatched),
+        "pending": pending,
+        "dead": dead,
+    }
+
+
+def _new(entry: Entry, author: str) -> dict[str, object]:
+    return {"id": entry.key, "author": author, "title": entry.title, "url": entry.url}
+
+
+def _tell(done: Round, names: dict[str, str], skipped: Iterable[str]) -> None:
+    for why in skipped:
+        show.line(f"skipped: {why}")
+    for polled in done.polled:
+        for entry in polled.new:
+            show.line(f"new: {names.get(polled.feed_id, polled.feed_id)}: {entry.title} ({entry.url})")
+    new = sum(len(polled.new) for polled in done.polled)
+    sent = sum(d.outcome == "sent" for d in done.dispatched)
+    show.line(f"{len(done.polled)} authors looked at, {new} new threads, {sent} notices sent.")
+
+
+async def _preview(args: argparse.Namespace, settings: Settings) -> int:
+    """What a round would send to whom, and why not; changes nothing and needs no lock."""
+    store = await open_store(settings, read_only=True)
+    try:
+        async with open_app(settings, store=store) as app:
+            chosen, skipped = await _chosen(app, args)
+            for why in skipped:
+                show.line(f"skipped: {why}")
+            for feed_id in chosen:
+                look = await app.poller.look(feed_id)
+                if look is not None:
+                    _tell_preview(*look)
+            for row in rows_of(await store.deliveries(("pending", "unknown"))):
+                keys = ", ".join(d.entry_key for d in row.deliveries)
+                due = show.when(row.first.due_at, now())
+                show.line(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
+    finally:
+        await store.close()
+    return 0
+
+
+def _tell_preview(polled: Polled, changes: Changes) -> None:
+    outcome = polled.outcome if polled.outcome != "baseline" else "first look: what is there is not announced"
+    show.line(f"{polled.feed_id}: {outcome}{f': {polled.error}' if polled.error else ''}")
+    titles = {entry.key: entry.title for entry in polled.new}
+    for delivery in changes.deliveries:
+        why = f" ({delivery.error})" if delivery.error else ""
+        show.line(f"  would be sent to {delivery.channel}: {titles[delivery.entry_key]}{why}")
+    for known in changes.known:
+        if known.state == "duplicate":
+            show.line(f"  not sent: {known.title}: {known.note}")
+
+
+# -- run ----------------------------------------------------------------------------------------------------
+
+
+async def run(_args: argparse.Namespace, settings: Settings) -> int:
+    """Poll and deliver until stopped."""
+    if not settings.channels:
+        raise SettingsError("there is no channel to bring notices to: `keepcurrent init` shows how to add one")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_app(settings) as app:
+        for failure in await _reconcile(app):
+            log.warning("follow %s: %s; tried again at the next start", failure["author"], failure["error"])
+        feeds = await app.store.feeds()
+        log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
+        if not feeds:
+            log.warning("nobody is followed yet: stop, `keepcurrent follow @name`, and run again")
+        await app.runner().run(stop)
+        log.info("stopped")
+    return 0
+
+
+# -- unroll -------------------------------------------------------------------------------------------------
+
+
+async def unroll(args: argparse.Namespace, settings: Settings) -> int:
+    """One thread, whole, now; printed, written to a file, or sent to a channel."""
+    from bot.stores.memory import MemoryStore
+
+    async with open_app(settings, store=MemoryStore()) as app:
+        channel = named_channels(app, [args.channel])[0] if args.channel else ""
+        try:
+            with show.progress("Reading the thread …"):
+                entry = await _read(app, args.url)
+        except SourceError as error:
+            show.problem(f"{args.url}: {error.reason}")
+            return 1
+        if channel:
+            return await _send(app, entry, channel)
+    return _write(render.FORMATS[args.format](entry, settings.zone), args.output)
+
+
+async def _read(app: App, url: str) -> Entry:
+    located = locate(app.sources, url)
+    source = app.sources[located.source]
+    if not located.thread_key or not isinstance(source, Expander):
+        raise SettingsError(f"{url} is not the URL of a thread; it looks like https://…/thread/ID.html")
+    stub = Entry(feed_id=located.feed_id, key=located.thread_key, url=url, author=Author(handle=""))
+    return await source.expand(stub)
+
+
+async def _send(app: App, entry: Entry, name: str) -> int:
+    channel = app.channels[name]
+    feed = Feed(id=entry.feed_id, source="", address=entry.author.handle, author=entry.author)
+    key = diff.delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
+    delivery = Delivery(
+        id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()
+    )
+    batch = Batch(id=key, channel=name, feed=feed, deliveries=(delivery,), entries=(entry,))
+    try:
+        await channel.send(compose(batch, channel.limits, zone=app.settings.zone))
+    except ChannelError as error:
+        show.problem(f"channel {name}: {error.reason}")
+        return 1
+    show.line(f"Sent to {name}: {entry.title}")
+    return 0
+
+
+def _write(text: str, output: Path | None) -> int:
+    if output is None:
+        sys.stdout.write(show.printable(text))
+        return 0
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        show.problem(f"{output}: {error.strerror}")
+        return 1
+    show.note(f"Wrote {output}.")
+    return 0

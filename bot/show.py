@@ -1,0 +1,125 @@
+"""What a person sees: tables and colour on a terminal, plain lines in a pipe, one JSON document on request.
+
+Does not decide what is shown. Author text is made printable here, so that no escape sequence reaches a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TextIO
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at this stream."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def line(text: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def problem(text: str) -> None:
+    """What went wrong, on standard error, each line with the program's name."""
+    for part in text.splitlines() or [""]:
+        sys.stderr.write(f"keepcurrent: {printable(part)}\n")
+
+
+def note(text: str) -> None:
+    """Something to know, on standard error, so that standard output stays what was asked for."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def document(value: Mapping[str, object]) -> None:
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
+    """A table on a terminal; in a pipe a line per row, cells separated by tabs, without headings."""
+    rows = [[printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in rows]
+    if not rows:
+        note(empty)
+    elif is_terminal(sys.stdout):
+        _rich_table(headings, rows)
+    else:
+        sys.stdout.writelines("\t".join(row) + "\n" for row in rows)
+
+
+def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(grid)
+
+
+_STYLES = {"dead": "red", "unknown": "yellow", "pending": "cyan", "sent": "green", "failing": "red", "paused": "dim"}
+
+
+@contextmanager
+def progress(text: str) -> Iterator[None]:
+    """A sign of life on a terminal while something takes its time."""
+    if not is_terminal(sys.stderr):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(printable(text)):
+        yield
+
+
+def mark(ok: bool, text: str, stream: TextIO | None = None) -> None:
+    """One result of a list of checks."""
+    stream = stream or sys.stdout
+    sign = "ok  " if ok else "FAIL"
+    if is_terminal(stream) and not os.environ.get("NO_COLOR"):
+        sign = f"\033[{'32' if ok else '31'}m{sign}\033[0m"
+    stream.write(f"{sign} {printable(text)}\n")
+
+
+def printable(text: str) -> str:
+    """Text without control characters (a terminal would act on them) and without lone surrogates."""
+    kept = "".join(c for c in text if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160))
+    return kept.encode("utf-8", "replace").decode("utf-8")
+
+
+def rfc3339(time: datetime | None) -> str | None:
+    """A time for machines, in UTC: `2026-11-22T22:30:00Z`."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
+
+
+def moment(time: datetime | None, zone: tzinfo) -> str:
+    """A time for people, in their zone: `2026-11-22 23:30`."""
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M") if time else "never"
+
+
+def span(delay: timedelta) -> str:
+    """A length of time for people: `30 min`, `2 h`, `1 d 3 h`."""
+    seconds = max(int(delay.total_seconds()), 0)
+    if seconds < 90:
+        return f"{seconds} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    if seconds < 36 * 3600:
+        return f"{round(seconds / 3600)} h"
+    return f"{round(seconds / 86400)} d"
+
+
+def when(time: datetime | None, now: datetime) -> str:
+    """A time as people say it: `in 20 min`, `3 h ago`, `now`, `never`."""
+    if time is None:
+        return "never"
+    if time > now:
+        return f"in {span(time - now)}"
+    return "now" if now - time < timedelta(seconds=5) else f"{span(now - time)} ago"
