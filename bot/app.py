@@ -95,7 +95,8 @@ class App:
 
 async def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     """Open the store in the data folder. Raises `StoreError`."""
-    opened = await resolve(STORE).open(settings.data_dir, read_only=read_only)
+    store: Any = resolve(STORE)
+    opened = await store.open(settings.data_dir, read_only=read_only)
     return cast("Store", opened)
 
 

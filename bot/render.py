@@ -76,7 +76,7 @@ FORMATS: Mapping[str, Callable[[Entry, tzinfo], str]] = {
 
 def _heading(entry: Entry, zone: tzinfo) -> str:
     about = f"{entry.author.label}, {moment(entry.published, zone)}, {len(entry.posts)} posts"
-    return "\n".join((entry.title, about, entry.url))
+    return f"{entry.title}\n{about}\n{entry.url}"
 
 
 def _with_media(post: Post) -> str:

@@ -76,7 +76,7 @@ def _published(entry: Entry) -> tuple[float, str]:
 
 
 def _what_next(backfill: Backfill) -> None:
-    show.line("Next: `keepcurrent run` brings each new thread from now on; `keepcurrent poll` does one round, for cron.")
+    show.line("Next: `keepcurrent run` brings each new thread as it comes; `keepcurrent poll` does one round.")
     if backfill is None:
         show.line("To see a notice now: the same `follow` with --backfill 1.")
 
