@@ -86,7 +86,7 @@ def _plain(value: object) -> object:
         case datetime():
             return to_ms(value)
         case Author():
-            return {name: part for name, part in asdict(value).items() if part}
+            return {name: part for name, part in asdict(value).items() if part or name == "handle"}
         case tuple():
             return list(value)
         case Mapping():
