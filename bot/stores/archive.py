@@ -1,0 +1,149 @@
+"""Each thread as it was read: one JSON file a thread, for people and programs to read without us.
+
+`archive/SOURCE/HANDLE/KEY.json`; written aside, synced, then put in place, so a file is whole or not there.
+Does not know which threads there are: that is the store's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.errors import StoreError
+from bot.model import Author, Entry, Media, Post
+from bot.stores.files import Files, reason, replace_file
+
+LONGEST = 120
+"""File systems take 255 bytes for a name; this leaves room for the checksum and the ending."""
+
+# Names that Windows keeps for devices, with any ending.
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+
+def content_hash(entry: Entry) -> str:
+    """SHA-256, in hex, of what a reader would call the thread: title and posts. Not of its address, date or count."""
+    content = {"title": entry.title, "posts": [_post(post) for post in entry.posts]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+class Archive:
+    """The kept threads below one folder. Not for the event loop: every call waits for the disk."""
+
+    def __init__(self, folder: Path, files: Files | None = None) -> None:
+        self._folder = folder
+        self._files = files or Files()
+
+    def path(self, feed_id: str, key: str) -> Path:
+        """Where a thread is kept: always below the folder, and no two threads in one place."""
+        source, colon, handle = feed_id.partition(":")
+        folder = self._folder / (safe_name(source) if colon else "~") / safe_name(handle if colon else feed_id)
+        return folder / f"{safe_name(key)}.json"
+
+    def write(self, entry: Entry) -> str:
+        """Keep a thread in place of what was kept of it. Returns its content hash; raises `StoreError`."""
+        path = self.path(entry.feed_id, entry.key)
+        text = json.dumps(_document(entry), indent=1, ensure_ascii=False)
+        try:
+            self._files.make_folder(path.parent)
+            replace_file(self._files, path, [text.encode("utf-8", "backslashreplace"), b"\n"])
+        except OSError as e:
+            raise StoreError(f"cannot keep the thread {entry.key} in {path}: {reason(e)}") from e
+        return content_hash(entry)
+
+    def read(self, feed_id: str, key: str) -> Entry | None:
+        """The thread as last kept, None if it never was. Raises `StoreError` for a file that cannot be read."""
+        path = self.path(feed_id, key)
+        try:
+            return _entry(json.loads(self._files.read(path)), feed_id)
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {reason(e)}") from e
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+            raise StoreError(f"{path} is damaged: it holds no thread. Remove it, or restore it from a backup.") from e
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text, another one for any other text, also where "A" and "a" are the same file.
+
+    Small letters, digits, "_", "-" and inner "." stay; every other byte is "%" and two digits. "~" occurs only
+    before the checksum of a name that would be too long.
+    """
+    name = re.sub(rb"[^a-z0-9_.-]", lambda byte: b"%%%02x" % byte[0][0], _bytes(text)).decode("ascii")
+    if not name:
+        return "%"
+    if name[0] in ".-" or RESERVED.fullmatch(name):
+        name = f"%{ord(name[0]):02x}{name[1:]}"
+    if name[-1] == ".":
+        name = f"{name[:-1]}%2e"
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[: LONGEST // 2]}~{hashlib.sha256(_bytes(text)).hexdigest()[:40]}"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.key,
+        "feed": entry.feed_id,
+        "url": entry.url,
+        "author": asdict(entry.author),
+        "title": entry.title,
+        "published": _rfc3339(entry.published),
+        "whole": entry.whole,
+        "post_count": entry.post_count,
+        "aliases": list(entry.aliases),
+        "posts": [_post(post) for post in entry.posts],
+        "hash": content_hash(entry),
+    }
+
+
+def _post(post: Post) -> dict[str, Any]:
+    return {
+        "id": post.id,
+        "text": post.text,
+        "links": list(post.links),
+        "media": [asdict(media) for media in post.media],
+        "quotes": list(post.quotes),
+        "reply_to": list(post.reply_to),
+    }
+
+
+def _entry(found: Mapping[str, Any], feed_id: str) -> Entry:
+    published = found["published"]
+    return Entry(
+        feed_id=feed_id,
+        key=found["id"],
+        url=found["url"],
+        author=Author(**found["author"]),
+        title=found["title"],
+        aliases=tuple(found["aliases"]),
+        published=None if published is None else datetime.fromisoformat(published),
+        post_count=found["post_count"],
+        posts=tuple(_read_post(post) for post in found["posts"]),
+        whole=found["whole"],
+    )
+
+
+def _read_post(found: Mapping[str, Any]) -> Post:
+    return Post(
+        id=found["id"],
+        text=found["text"],
+        links=tuple(found["links"]),
+        media=tuple(Media(**media) for media in found["media"]),
+        quotes=tuple(found["quotes"]),
+        reply_to=tuple(found["reply_to"]),
+    )
+
+
+def _rfc3339(when: datetime | None) -> str | None:
+    return None if when is None else when.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,141 @@
+"""Our values as compact JSON documents, and back.
+
+A document leaves out what equals the default and what already stands in its id; times are milliseconds since 1970
+(with a fraction where there is one, so that what comes out equals what went in). Does not touch a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from bot.errors import StoreError
+from bot.model import Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription
+
+SCHEMA = 1
+"""Raise it when a document changes so that an older version would misread it; add the step to `MIGRATIONS`."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+def to_ms(when: datetime) -> int | float:
+    """Milliseconds since 1970. Exact to the microsecond: today's times have 16 digits, a float holds them all."""
+    micros = (when - EPOCH) // timedelta(microseconds=1)
+    return micros / 1000 if micros % 1000 else micros // 1000
+
+
+def from_ms(ms: float) -> datetime:
+    """The time in UTC."""
+    return EPOCH + timedelta(microseconds=round(ms * 1000))
+
+
+def join_id(feed_id: str, key: str) -> str:
+    """The id of a thread's document. The first "/" is always the border, whatever the parts hold."""
+    return f"{feed_id.replace('%', '%25').replace('/', '%2F')}/{key}"
+
+
+def split_id(doc_id: str) -> tuple[str, str]:
+    """Feed id and key of a thread's document."""
+    feed, _, key = doc_id.partition("/")
+    return feed.replace("%2F", "/").replace("%25", "%"), key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape(Generic[T]):
+    """How one kind of value is written: `names` are the shorter names, `in_id` the fields that its id holds."""
+
+    make: type[T]
+    names: Mapping[str, str] = field(default_factory=dict)
+    in_id: tuple[str, ...] = ()
+
+    def encode(self, value: T) -> dict[str, Any]:
+        """The document of a value."""
+        document: dict[str, Any] = {}
+        for part in self._stored():
+            found = getattr(value, part.name)
+            if found != _default(part):
+                document[self.names.get(part.name, part.name)] = _plain(found)
+        return document
+
+    def decode(self, document: Mapping[str, Any], **in_id: str) -> T:
+        """The value of a document. Raises `StoreError` if the document is not of this kind."""
+        found: dict[str, Any] = dict(in_id)
+        try:
+            for part in self._stored():
+                name = self.names.get(part.name, part.name)
+                if name in document:
+                    found[part.name] = _rich(part, document[name])
+            return self.make(**found)
+        except (TypeError, ValueError, OverflowError) as e:
+            raise StoreError(f"the store holds something that is no {self.make.__name__}: {in_id} ({e})") from e
+
+    def _stored(self) -> list[Field[Any]]:
+        return [part for part in fields(self.make) if part.name not in self.in_id]  # type: ignore[arg-type]
+
+
+def _default(part: Field[Any]) -> object:
+    return part.default if part.default_factory is MISSING else part.default_factory()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case datetime():
+            return to_ms(value)
+        case Author():
+            return {name: part for name, part in asdict(value).items() if part or name == "handle"}
+        case tuple():
+            return list(value)
+        case Mapping():
+            return dict(value)
+        case _:
+            return value
+
+
+def _rich(part: Field[Any], value: Any) -> object:  # noqa: ANN401  # whatever JSON holds
+    """The value of a field, by its annotation, which is text (PEP 563)."""
+    match str(part.type).removesuffix(" | None"):
+        case "datetime":
+            return from_ms(value)
+        case "Author":
+            return Author(**value)
+        case "tuple[str, ...]":
+            return tuple(value)
+        case _:
+            return value
+
+
+FEED = Shape(make=Feed, in_id=("id",))
+STATE = Shape(
+    make=FeedState,
+    names={
+        "next_poll_at": "next",
+        "last_polled_at": "polled",
+        "last_success_at": "success",
+        "held_until": "held",
+        "last_error": "error",
+    },
+    in_id=("feed_id",),
+)
+SUBSCRIPTION = Shape(make=Subscription, names={"feed_id": "feed"})
+KNOWN = Shape(
+    make=Known,
+    names={"first_seen": "seen", "post_count": "posts", "content_hash": "hash", "look_at": "look"},
+    in_id=("feed_id", "key"),
+)
+DELIVERY = Shape(
+    make=Delivery,
+    names={
+        "feed_id": "feed",
+        "entry_key": "thread",
+        "created_at": "created",
+        "due_at": "due",
+        "claimed_at": "claimed",
+        "sent_at": "sent",
+    },
+    in_id=("id",),
+)
+CHANNEL = Shape(make=ChannelState, names={"next_try_at": "next", "last_error": "error"}, in_id=("channel",))

@@ -1,0 +1,292 @@
+"""The embedded store itself: every operation of the `Store` contract, synchronous, on TinyDB tables.
+
+Does not start threads, lock, or ask the clock: `tiny` puts it on its one thread.
+"""
+# ruff: noqa: D102  # what each method promises stands in `bot.protocols.Store`
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bot.errors import StoreError
+from bot.model import (
+    Batch,
+    Changes,
+    ChannelState,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Feed,
+    FeedState,
+    Known,
+    NextDue,
+    PollInput,
+    Subscription,
+)
+from bot.stores import codec, rules
+from bot.stores.archive import Archive
+from bot.stores.codec import from_ms, join_id, split_id, to_ms
+from bot.stores.files import Files
+from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
+from bot.stores.journal import Migration
+from bot.stores.table import Database, JournalTable
+
+MIGRATIONS: dict[int, Migration] = {}
+"""`MIGRATIONS[n]` changes the tables of schema n into those of n + 1."""
+
+
+class Ledger:
+    """The store on one folder. Each public method is one commit, or none."""
+
+    def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
+        self._index = Index()
+        self._archive = Archive(folder / "archive", files)
+        self._db = Database(
+            folder / "store.json",
+            read_only=read_only,
+            schema=codec.SCHEMA,
+            migrations=MIGRATIONS,
+            files=files,
+            observer=self._index.changed,
+        )
+        self.batch = self._db.storage.batch  # type: ignore[attr-defined]  # a JournalStorage
+
+    def close(self) -> None:
+        """Give the files back. Idempotent."""
+        self._db.close()
+
+    # -- who is followed --------------------------------------------------------------------------
+
+    def feeds(self) -> tuple[tuple[Feed, FeedState], ...]:
+        return tuple((self._feed_there(feed_id), self._state(feed_id)) for feed_id in sorted(self._texts(FEEDS)))
+
+    def subscriptions(self) -> tuple[Subscription, ...]:
+        found = [self._subscription(doc_id) for doc_id in self._texts(SUBSCRIPTIONS)]
+        return tuple(sorted(found, key=lambda subscription: (subscription.feed_id, subscription.id)))
+
+    def follow(self, feed: Feed, subscriptions: Iterable[Subscription], changes: Changes | None) -> None:
+        self._keep(changes)
+        with self.batch():
+            stored = self._feed(feed.id)
+            self._put_feed(rules.followed(stored, feed))
+            if stored is None:
+                self._put_state(FeedState(feed_id=feed.id))
+            for subscription in subscriptions:
+                self._table(SUBSCRIPTIONS).put(subscription.id, codec.SUBSCRIPTION.encode(subscription))
+            if changes is not None:
+                self._save(changes)
+
+    def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
+        with self.batch():
+            for doc_id in subscription_ids:
+                document = self._document(SUBSCRIPTIONS, doc_id)
+                if document is not None:
+                    self._table(SUBSCRIPTIONS).delete(doc_id)
+                    if document["feed"] not in self._index.subscriptions:
+                        self._forget(document["feed"])
+
+    def _forget(self, feed_id: str) -> None:
+        for doc_id in tuple(self._index.threads.get(feed_id, ())):
+            self._table(THREADS).delete(doc_id)
+        for doc_id in [doc_id for doc_id, row in self._index.unsent.items() if row.feed_id == feed_id]:
+            self._table(DELIVERIES).delete(doc_id)
+        self._table(STATES).delete(feed_id)
+        self._table(FEEDS).delete(feed_id)
+
+    def set_paused(self, feed_id: str, paused: bool) -> None:
+        feed = self._feed(feed_id)
+        if feed is not None:
+            self._put_feed(replace(feed, paused=paused))
+
+    # -- polling ----------------------------------------------------------------------------------
+
+    def due_feeds(self, now: datetime) -> tuple[str, ...]:
+        return self._index.due_polls(now)
+
+    def poll_input(self, feed_id: str) -> PollInput | None:
+        feed = self._feed(feed_id)
+        if feed is None:
+            return None
+        subscriptions = (self._subscription(doc_id) for doc_id in sorted(self._index.subscriptions.get(feed_id, ())))
+        return PollInput(
+            feed=feed,
+            state=self._state(feed_id),
+            subscriptions=tuple(subscriptions),
+            has_known=feed_id in self._index.threads,
+        )
+
+    def known(self, feed_id: str, ids: Iterable[str]) -> dict[str, Known]:
+        found = ((name, self._index.thread(feed_id, name, self._texts(THREADS))) for name in ids)
+        return {name: self._thread(doc_id) for name, doc_id in found if doc_id is not None}
+
+    def commit(self, changes: Changes) -> None:
+        if changes.feed_id not in self._texts(FEEDS):
+            return
+        self._keep(changes)
+        with self.batch():
+            self._save(changes)
+
+    def _keep(self, changes: Changes | None) -> None:
+        for entry in changes.contents if changes else ():
+            self._archive.write(entry)
+
+    def _save(self, changes: Changes) -> None:
+        feed = self._feed(changes.feed_id)
+        if feed is None:
+            return
+        self._put_feed(rules.polled(feed, changes))
+        if changes.state is not None:
+            self._put_state(changes.state)
+        for known in changes.known:
+            self._table(THREADS).put(join_id(known.feed_id, known.key), codec.KNOWN.encode(known))
+        for doc_id in changes.withdrawn:
+            if rules.accepts(self._delivery(doc_id)):
+                self._table(DELIVERIES).delete(doc_id)
+        for delivery in changes.deliveries:
+            if rules.accepts(self._delivery(delivery.id)):
+                self._put_delivery(delivery)
+
+    def due_looks(self, now: datetime) -> tuple[Known, ...]:
+        return tuple(self._thread(doc_id) for doc_id in self._index.due_looks(now))
+
+    def content(self, feed_id: str, key: str) -> Entry | None:
+        return self._archive.read(feed_id, key)
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    def claim(self, channel: str, now: datetime) -> Batch | None:
+        queue = self._index.queues.get(channel)
+        oldest = queue.oldest_due(to_ms(now)) if queue else None
+        if queue is None or oldest is None:
+            return None
+        found = [self._delivery_there(doc_id) for doc_id in queue.batch(self._index.unsent[oldest].batch)]
+        deliveries = tuple(rules.claimed(delivery, now) for delivery in found)
+        with self.batch():
+            for delivery in deliveries:
+                self._put_delivery(delivery)
+        feed = self._feed(deliveries[0].feed_id)
+        return rules.make_batch(deliveries, feed, [self._entry(delivery, feed) for delivery in deliveries])
+
+    def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
+        try:
+            entry = self._archive.read(delivery.feed_id, delivery.entry_key)
+        except StoreError:
+            entry = None
+        if entry is not None:
+            return entry
+        known = self.known(delivery.feed_id, [delivery.entry_key]).get(delivery.entry_key)
+        return rules.entry_without_content(delivery, known, feed)
+
+    def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None) -> None:
+        with self.batch():
+            for delivery in deliveries:
+                if delivery.id in self._texts(DELIVERIES):
+                    self._put_delivery(delivery)
+            if channel is not None:
+                self._table(CHANNELS).put(channel.channel, codec.CHANNEL.encode(channel))
+
+    def channel(self, name: str) -> ChannelState:
+        return codec.CHANNEL.decode(self._document(CHANNELS, name) or {}, channel=name)
+
+    def deliveries(self, states: Iterable[DeliveryState] | None, ids: Iterable[str] | None) -> tuple[Delivery, ...]:
+        wanted = None if states is None else frozenset(states)
+        doc_ids = self._in_states(wanted) if ids is None else dict.fromkeys(ids)
+        found = (self._delivery(doc_id) for doc_id in sorted(doc_ids, key=self._place))
+        return tuple(row for row in found if row is not None and (wanted is None or row.state in wanted))
+
+    def _in_states(self, states: frozenset[DeliveryState] | None) -> list[str]:
+        """The rows to look at for these states: few of them are not sent, and those are known."""
+        if states is None or "sent" in states:
+            return list(self._texts(DELIVERIES))
+        return [doc_id for doc_id, row in self._index.unsent.items() if row.state in states]
+
+    def _place(self, doc_id: str) -> tuple[float, int]:
+        return self._index.places.get(doc_id, (0, 0))
+
+    def drop(self, delivery_ids: Iterable[str]) -> None:
+        with self.batch():
+            for doc_id in delivery_ids:
+                self._table(DELIVERIES).delete(doc_id)
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    def threads(self, feed_id: str | None) -> tuple[Known, ...]:
+        doc_ids = self._texts(THREADS) if feed_id is None else self._index.threads.get(feed_id, ())
+        return rules.newest_first(self._thread(doc_id) for doc_id in doc_ids)
+
+    def next_due(self) -> NextDue:
+        poll, look = self._index.next_poll(), self._index.next_look()
+        return NextDue(
+            feeds=None if poll is None else from_ms(poll),
+            looks=None if look is None else from_ms(look),
+            deliveries=dict(self._next_deliveries()),
+        )
+
+    def _next_deliveries(self) -> Iterator[tuple[str, datetime]]:
+        for name, queue in sorted(self._index.queues.items()):
+            for due, _ in queue.due:
+                yield name, rules.delivery_due(from_ms(due), self.channel(name))
+                break
+
+    def orphans(self) -> tuple[Delivery, ...]:
+        return self.deliveries(["sending"], None)
+
+    def prune(self, sent_before: datetime) -> None:
+        with self.batch():
+            for delivery in self.deliveries(["sent"], None):
+                if rules.prunable(delivery, sent_before):
+                    self._table(DELIVERIES).delete(delivery.id)
+
+    # -- documents --------------------------------------------------------------------------------
+
+    def _table(self, name: str) -> JournalTable:
+        table = self._db.table(name)
+        assert isinstance(table, JournalTable)  # noqa: S101  # `Database.table_class`
+        return table
+
+    def _texts(self, table: str) -> dict[str, str]:
+        return self._table(table).texts
+
+    def _document(self, table: str, doc_id: str) -> dict[str, Any] | None:
+        text = self._texts(table).get(doc_id)
+        return None if text is None else json.loads(text)
+
+    def _there(self, table: str, doc_id: str) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self._texts(table)[doc_id])
+        return document
+
+    def _feed_there(self, feed_id: str) -> Feed:
+        return codec.FEED.decode(self._there(FEEDS, feed_id), id=feed_id)
+
+    def _feed(self, feed_id: str) -> Feed | None:
+        return self._feed_there(feed_id) if feed_id in self._texts(FEEDS) else None
+
+    def _state(self, feed_id: str) -> FeedState:
+        return codec.STATE.decode(self._document(STATES, feed_id) or {}, feed_id=feed_id)
+
+    def _subscription(self, doc_id: str) -> Subscription:
+        return codec.SUBSCRIPTION.decode(self._there(SUBSCRIPTIONS, doc_id))
+
+    def _thread(self, doc_id: str) -> Known:
+        feed_id, key = split_id(doc_id)
+        return codec.KNOWN.decode(self._there(THREADS, doc_id), feed_id=feed_id, key=key)
+
+    def _delivery_there(self, doc_id: str) -> Delivery:
+        return codec.DELIVERY.decode(self._there(DELIVERIES, doc_id), id=doc_id)
+
+    def _delivery(self, doc_id: str) -> Delivery | None:
+        return self._delivery_there(doc_id) if doc_id in self._texts(DELIVERIES) else None
+
+    def _put_feed(self, feed: Feed) -> None:
+        self._table(FEEDS).put(feed.id, codec.FEED.encode(feed))
+
+    def _put_state(self, state: FeedState) -> None:
+        self._table(STATES).put(state.feed_id, codec.STATE.encode(state))
+
+    def _put_delivery(self, delivery: Delivery) -> None:
+        self._table(DELIVERIES).put(delivery.id, codec.DELIVERY.encode(delivery))

@@ -1,0 +1,216 @@
+"""A store in plain dicts, for tests and previews.
+
+Keeps the contract as the embedded one does, by the same `rules`. Does not outlive the process.
+"""
+# ruff: noqa: D102  # what each method promises stands in `bot.protocols.Store`
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from bot.model import (
+    Batch,
+    Changes,
+    ChannelState,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Feed,
+    FeedState,
+    Known,
+    NextDue,
+    PollInput,
+    Subscription,
+)
+from bot.stores import rules
+
+
+class MemoryStore:
+    """The `Store` without a disk."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[str, Feed] = {}
+        self._states: dict[str, FeedState] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        self._threads: dict[tuple[str, str], Known] = {}
+        self._contents: dict[tuple[str, str], Entry] = {}
+        self._deliveries: dict[str, Delivery] = {}
+        self._channels: dict[str, ChannelState] = {}
+
+    async def close(self) -> None:
+        pass
+
+    # -- who is followed --------------------------------------------------------------------------
+
+    async def feeds(self) -> tuple[tuple[Feed, FeedState], ...]:
+        return tuple((feed, _own(self._states[feed_id])) for feed_id, feed in sorted(self._feeds.items()))
+
+    async def subscriptions(self) -> tuple[Subscription, ...]:
+        return tuple(sorted(self._subscriptions.values(), key=lambda wanted: (wanted.feed_id, wanted.id)))
+
+    async def follow(self, feed: Feed, subscriptions: Iterable[Subscription], changes: Changes | None = None) -> None:
+        self._feeds[feed.id] = rules.followed(self._feeds.get(feed.id), feed)
+        self._states.setdefault(feed.id, FeedState(feed_id=feed.id))
+        self._subscriptions.update((subscription.id, subscription) for subscription in subscriptions)
+        if changes is not None:
+            await self.commit(changes)
+
+    async def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
+        for subscription_id in subscription_ids:
+            gone = self._subscriptions.pop(subscription_id, None)
+            if gone is not None and not any(self._of(gone.feed_id)):
+                self._forget(gone.feed_id)
+
+    def _of(self, feed_id: str) -> Iterator[Subscription]:
+        return (wanted for _, wanted in sorted(self._subscriptions.items()) if wanted.feed_id == feed_id)
+
+    def _forget(self, feed_id: str) -> None:
+        self._feeds.pop(feed_id, None)
+        self._states.pop(feed_id, None)
+        self._threads = {ids: known for ids, known in self._threads.items() if known.feed_id != feed_id}
+        self._deliveries = {
+            row.id: row for row in self._deliveries.values() if row.feed_id != feed_id or rules.outlives_feed(row)
+        }
+
+    async def set_paused(self, feed_id: str, paused: bool) -> None:
+        if feed_id in self._feeds:
+            self._feeds[feed_id] = replace(self._feeds[feed_id], paused=paused)
+
+    # -- polling ----------------------------------------------------------------------------------
+
+    async def due_feeds(self, now: datetime) -> tuple[str, ...]:
+        return tuple(feed_id for due, feed_id in sorted(self._polls()) if due <= now)
+
+    def _polls(self) -> Iterator[tuple[datetime, str]]:
+        for feed_id, state in self._states.items():
+            if not self._feeds[feed_id].paused:
+                yield state.next_poll_at or rules.LONG_AGO, feed_id
+
+    async def poll_input(self, feed_id: str) -> PollInput | None:
+        if feed_id not in self._feeds:
+            return None
+        return PollInput(
+            feed=self._feeds[feed_id],
+            state=_own(self._states[feed_id]),
+            subscriptions=tuple(self._of(feed_id)),
+            has_known=any(known.feed_id == feed_id for known in self._threads.values()),
+        )
+
+    async def known(self, feed_id: str, ids: Iterable[str]) -> Mapping[str, Known]:
+        found = {}
+        for name in ids:
+            known = self._threads.get((feed_id, name)) or self._by_alias(feed_id, name)
+            if known is not None:
+                found[name] = known
+        return found
+
+    def _by_alias(self, feed_id: str, alias: str) -> Known | None:
+        known = (known for known in self._threads.values() if known.feed_id == feed_id and alias in known.aliases)
+        return next(known, None)
+
+    async def commit(self, changes: Changes) -> None:
+        if changes.feed_id not in self._feeds:
+            return
+        self._contents.update(((entry.feed_id, entry.key), entry) for entry in changes.contents)
+        self._feeds[changes.feed_id] = rules.polled(self._feeds[changes.feed_id], changes)
+        if changes.state is not None:
+            self._states[changes.feed_id] = _own(changes.state)
+        self._threads.update(((known.feed_id, known.key), known) for known in changes.known)
+        for delivery_id in changes.withdrawn:
+            if rules.accepts(self._deliveries.get(delivery_id)):
+                self._deliveries.pop(delivery_id, None)
+        for delivery in changes.deliveries:
+            if rules.accepts(self._deliveries.get(delivery.id)):
+                self._deliveries[delivery.id] = delivery
+
+    async def due_looks(self, now: datetime) -> tuple[Known, ...]:
+        due = sorted((when, known.feed_id, known.key) for when, known in self._looks() if when <= now)
+        return tuple(self._threads[feed_id, key] for _, feed_id, key in due)
+
+    def _looks(self) -> Iterator[tuple[datetime, Known]]:
+        for known in self._threads.values():
+            due = rules.look_due(known)
+            if due is not None and known.feed_id in self._feeds and not self._feeds[known.feed_id].paused:
+                yield due, known
+
+    async def content(self, feed_id: str, key: str) -> Entry | None:
+        return self._contents.get((feed_id, key))
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    async def claim(self, channel: str, now: datetime) -> Batch | None:
+        claimable = [row for row in self._claimable() if row.channel == channel]
+        oldest = next((row for row in claimable if row.due_at <= now), None)
+        if oldest is None:
+            return None
+        deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest.batch)
+        self._deliveries.update((row.id, row) for row in deliveries)
+        feed = self._feeds.get(oldest.feed_id)
+        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries])
+
+    def _claimable(self) -> list[Delivery]:
+        return [row for row in self._by_creation() if row.state in rules.CLAIMABLE]
+
+    def _by_creation(self) -> list[Delivery]:
+        return sorted(self._deliveries.values(), key=lambda row: row.created_at)
+
+    def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
+        ids = delivery.feed_id, delivery.entry_key
+        return self._contents.get(ids) or rules.entry_without_content(delivery, self._threads.get(ids), feed)
+
+    async def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None = None) -> None:
+        self._deliveries.update((row.id, row) for row in deliveries if row.id in self._deliveries)
+        if channel is not None:
+            self._channels[channel.channel] = channel
+
+    async def channel(self, name: str) -> ChannelState:
+        return self._channels.get(name, ChannelState(channel=name))
+
+    async def deliveries(
+        self, states: Iterable[DeliveryState] | None = None, ids: Iterable[str] | None = None
+    ) -> tuple[Delivery, ...]:
+        in_states = None if states is None else frozenset(states)
+        wanted = None if ids is None else frozenset(ids)
+        return tuple(
+            row
+            for row in self._by_creation()
+            if (in_states is None or row.state in in_states) and (wanted is None or row.id in wanted)
+        )
+
+    async def drop(self, delivery_ids: Iterable[str]) -> None:
+        for delivery_id in delivery_ids:
+            self._deliveries.pop(delivery_id, None)
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    async def threads(self, feed_id: str | None = None) -> tuple[Known, ...]:
+        return rules.newest_first(known for known in self._threads.values() if feed_id in (None, known.feed_id))
+
+    async def next_due(self) -> NextDue:
+        return NextDue(
+            feeds=min((due for due, _ in self._polls()), default=None),
+            looks=min((due for due, _ in self._looks()), default=None),
+            deliveries=self._next_deliveries(),
+        )
+
+    def _next_deliveries(self) -> dict[str, datetime]:
+        earliest: dict[str, datetime] = {}
+        for row in self._claimable():
+            earliest[row.channel] = min(row.due_at, earliest.get(row.channel, row.due_at))
+        fresh = {name: self._channels.get(name, ChannelState(channel=name)) for name in sorted(earliest)}
+        return {name: rules.delivery_due(earliest[name], state) for name, state in fresh.items()}
+
+    async def orphans(self) -> tuple[Delivery, ...]:
+        return await self.deliveries(["sending"])
+
+    async def prune(self, sent_before: datetime) -> None:
+        kept = {name: row for name, row in self._deliveries.items() if not rules.prunable(row, sent_before)}
+        self._deliveries = kept
+
+
+def _own(state: FeedState) -> FeedState:
+    """A copy whose cursor is nobody else's."""
+    return replace(state, cursor=copy.deepcopy(dict(state.cursor)))

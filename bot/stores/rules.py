@@ -1,0 +1,101 @@
+"""What every store must decide alike, as pure functions: what a commit may overwrite, what is due, what is forgotten.
+
+Does not load or save anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from bot.model import Author, Batch, Changes, ChannelState, Delivery, Entry, Feed, Known
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a feed that was never polled, or a look without a time, is said to be due."""
+
+CLAIMABLE = frozenset({"pending", "unknown"})
+
+
+def accepts(stored: Delivery | None) -> bool:
+    """Whether a commit may write or withdraw this delivery: not once a send began."""
+    return stored is None or stored.state == "pending"
+
+
+def outlives_feed(delivery: Delivery) -> bool:
+    """Whether the row stays when its feed is forgotten."""
+    return delivery.state == "sent"
+
+
+def prunable(delivery: Delivery, sent_before: datetime) -> bool:
+    """Whether the row is sent and that old."""
+    return delivery.state == "sent" and (delivery.sent_at or delivery.created_at) < sent_before
+
+
+def claimed(delivery: Delivery, now: datetime) -> Delivery:
+    """The row as its send begins."""
+    return replace(delivery, state="sending", attempts=delivery.attempts + 1, claimed_at=now)
+
+
+def look_due(known: Known) -> datetime | None:
+    """When the thread's own page is to be read again; None if it is not."""
+    return (known.look_at or LONG_AGO) if known.state == "waiting" else None
+
+
+def delivery_due(earliest: datetime, channel: ChannelState) -> datetime:
+    """When the channel's next delivery may go."""
+    return max(earliest, channel.next_try_at or earliest)
+
+
+def followed(stored: Feed | None, given: Feed) -> Feed:
+    """The feed after `follow`: one that is there stays as it is, with its pause and what is known of the author."""
+    return stored or given
+
+
+def polled(feed: Feed, changes: Changes) -> Feed:
+    """The feed after a commit."""
+    return feed if changes.author is None else replace(feed, author=changes.author)
+
+
+def make_batch(deliveries: tuple[Delivery, ...], feed: Feed | None, entries: Iterable[Entry]) -> Batch:
+    """What one message carries. A feed that was forgotten meanwhile is told by its id."""
+    first = deliveries[0]
+    return Batch(
+        id=first.batch,
+        channel=first.channel,
+        feed=feed or _forgotten(first.feed_id),
+        deliveries=deliveries,
+        entries=tuple(entries),
+    )
+
+
+def _forgotten(feed_id: str) -> Feed:
+    source, _, handle = feed_id.partition(":")
+    return Feed(id=feed_id, source=source, address=handle, author=Author(handle=handle))
+
+
+def entry_without_content(delivery: Delivery, known: Known | None, feed: Feed | None) -> Entry:
+    """A thread whose kept content cannot be read: what is known of it, without posts."""
+    author = (feed or _forgotten(delivery.feed_id)).author
+    if known is None:
+        return Entry(feed_id=delivery.feed_id, key=delivery.entry_key, url="", author=author)
+    return Entry(
+        feed_id=known.feed_id,
+        key=known.key,
+        url=known.url,
+        author=author,
+        title=known.title,
+        aliases=known.aliases,
+        published=known.published,
+        post_count=known.post_count,
+    )
+
+
+def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:
+    """By `published`, those without one last; then by key."""
+    return tuple(sorted(threads, key=_age))
+
+
+def _age(known: Known) -> tuple[float, str, str]:
+    age = float("inf") if known.published is None else -known.published.timestamp()
+    return age, known.key, known.feed_id

@@ -1,0 +1,194 @@
+"""The embedded default: one folder, one writing process, no server.
+
+`store.json` and `store.N.journal` (see `journal`), `archive/` (see `archive`), `store.lock`. All work is done on one
+thread, so the event loop never waits for the disk. Does not decide anything that `ledger` and `rules` decide.
+"""
+# ruff: noqa: D102  # what each method promises stands in `bot.protocols.Store`
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from bot.errors import StoreError, StoreReadOnly
+from bot.model import (
+    Batch,
+    Changes,
+    ChannelState,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Feed,
+    FeedState,
+    Known,
+    NextDue,
+    PollInput,
+    Subscription,
+)
+from bot.stores.files import Files, reason
+from bot.stores.ledger import Ledger
+from bot.stores.lock import Lock, owner
+from bot.stores.worker import Worker
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+CLOSE_LIMIT = 30.0
+"""How long `close` waits for what was asked before, in seconds."""
+
+
+class TinyStore:
+    """The `Store` on one folder. Get one with `open`."""
+
+    def __init__(self, folder: Path, *, read_only: bool, files: Files) -> None:
+        self._folder = folder
+        self._read_only = read_only
+        self._files = files
+        self._lock = Lock(folder / "store.lock", files)
+        self._worker = Worker("store")
+        self._closed = False
+        self._ledger: Ledger
+
+    @classmethod
+    async def open(cls, data_dir: str | Path, *, read_only: bool = False, files: Files | None = None) -> TinyStore:
+        """Open the store of this folder, or begin one.
+
+        Raises `StoreLocked` (not with `read_only`, which takes no lock and creates nothing), `SchemaTooNew`, and
+        `StoreError` for whatever cannot be read or written. A reader sees the store as it was when it opened.
+        """
+        store = cls(Path(data_dir), read_only=read_only, files=files or Files())
+        try:
+            await store._ask(store._open)
+        except BaseException:
+            store._closed = True
+            store._worker.finish(store._shut)
+            raise
+        return store
+
+    def _open(self) -> None:
+        if not self._read_only:
+            self._take_folder()
+        self._ledger = Ledger(self._folder, read_only=self._read_only, files=self._files)
+        if not self._read_only:
+            self._worker.batch = self._ledger.batch
+
+    def _take_folder(self) -> None:
+        try:
+            self._files.make_folder(self._folder)
+            self._lock.acquire()
+        except OSError as e:
+            raise StoreError(f"cannot write to the data folder {self._folder}: {reason(e)}") from e
+
+    def _shut(self) -> None:
+        try:
+            if hasattr(self, "_ledger"):
+                self._ledger.close()
+        finally:
+            self._lock.release()
+
+    async def close(self) -> None:
+        self._closed = True
+        done = asyncio.wrap_future(self._worker.finish(self._shut))
+        try:
+            await asyncio.wait_for(asyncio.shield(done), CLOSE_LIMIT)
+        except TimeoutError:
+            log.warning("%s: not closed after %.0f s; nothing that was confirmed is lost", self._folder, CLOSE_LIMIT)
+
+    async def _ask(self, work: Callable[[], T]) -> T:
+        if self._closed:
+            raise StoreError(f"the store of {self._folder} is closed")
+        # Shielded: what was asked for is done, also when whoever asked is cancelled meanwhile.
+        answer: T = await asyncio.shield(asyncio.wrap_future(self._worker.ask(work)))
+        return answer
+
+    async def _change(self, work: Callable[[], T]) -> T:
+        if self._read_only:
+            raise StoreReadOnly(f"the store of {self._folder} was opened for reading only")
+        return await self._ask(work)
+
+    @staticmethod
+    def owner(data_dir: str | Path) -> int | None:
+        """The pid of the process that writes to this folder's store now (0: unknown), None if there is none."""
+        return owner(Path(data_dir) / "store.lock")
+
+    # -- who is followed --------------------------------------------------------------------------
+
+    async def feeds(self) -> tuple[tuple[Feed, FeedState], ...]:
+        return await self._ask(self._ledger.feeds)
+
+    async def subscriptions(self) -> tuple[Subscription, ...]:
+        return await self._ask(self._ledger.subscriptions)
+
+    async def follow(self, feed: Feed, subscriptions: Iterable[Subscription], changes: Changes | None = None) -> None:
+        wanted = tuple(subscriptions)
+        await self._change(lambda: self._ledger.follow(feed, wanted, changes))
+
+    async def unsubscribe(self, subscription_ids: Iterable[str]) -> None:
+        ids = tuple(subscription_ids)
+        await self._change(lambda: self._ledger.unsubscribe(ids))
+
+    async def set_paused(self, feed_id: str, paused: bool) -> None:
+        await self._change(lambda: self._ledger.set_paused(feed_id, paused))
+
+    # -- polling ----------------------------------------------------------------------------------
+
+    async def due_feeds(self, now: datetime) -> tuple[str, ...]:
+        return await self._ask(lambda: self._ledger.due_feeds(now))
+
+    async def poll_input(self, feed_id: str) -> PollInput | None:
+        return await self._ask(lambda: self._ledger.poll_input(feed_id))
+
+    async def known(self, feed_id: str, ids: Iterable[str]) -> Mapping[str, Known]:
+        wanted = tuple(ids)
+        return await self._ask(lambda: self._ledger.known(feed_id, wanted))
+
+    async def commit(self, changes: Changes) -> None:
+        await self._change(lambda: self._ledger.commit(changes))
+
+    async def due_looks(self, now: datetime) -> tuple[Known, ...]:
+        return await self._ask(lambda: self._ledger.due_looks(now))
+
+    async def content(self, feed_id: str, key: str) -> Entry | None:
+        return await self._ask(lambda: self._ledger.content(feed_id, key))
+
+    # -- sending ----------------------------------------------------------------------------------
+
+    async def claim(self, channel: str, now: datetime) -> Batch | None:
+        return await self._change(lambda: self._ledger.claim(channel, now))
+
+    async def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None = None) -> None:
+        settled = tuple(deliveries)
+        await self._change(lambda: self._ledger.settle(settled, channel))
+
+    async def channel(self, name: str) -> ChannelState:
+        return await self._ask(lambda: self._ledger.channel(name))
+
+    async def deliveries(
+        self, states: Iterable[DeliveryState] | None = None, ids: Iterable[str] | None = None
+    ) -> tuple[Delivery, ...]:
+        in_states = None if states is None else frozenset(states)
+        wanted = None if ids is None else tuple(ids)
+        return await self._ask(lambda: self._ledger.deliveries(in_states, wanted))
+
+    async def drop(self, delivery_ids: Iterable[str]) -> None:
+        ids = tuple(delivery_ids)
+        await self._change(lambda: self._ledger.drop(ids))
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    async def threads(self, feed_id: str | None = None) -> tuple[Known, ...]:
+        return await self._ask(lambda: self._ledger.threads(feed_id))
+
+    async def next_due(self) -> NextDue:
+        return await self._ask(self._ledger.next_due)
+
+    async def orphans(self) -> tuple[Delivery, ...]:
+        return await self._ask(self._ledger.orphans)
+
+    async def prune(self, sent_before: datetime) -> None:
+        await self._change(lambda: self._ledger.prune(sent_before))

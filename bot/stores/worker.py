@@ -1,0 +1,111 @@
+"""One thread that does the blocking work of a store, in the order in which it was asked for.
+
+What has queued up is done as one group, so that many commits cost one wait for the disk.
+Does not know what the work is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from queue import Empty, SimpleQueue
+from typing import Any
+
+GROUP = 100
+"""The most jobs that share one commit."""
+
+
+class _Job:
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.future: Future[Any] = Future()
+        self._work = work
+        self._result: Any = None
+        self._error: Exception | None = None
+
+    def attempt(self) -> None:
+        self._result = self._error = None
+        try:
+            self._result = self._work()
+        except Exception as e:  # noqa: BLE001  # whoever asked gets it
+            self._error = e
+
+    def fail(self, error: Exception) -> None:
+        self._error = self._error or error
+
+    def answer(self) -> None:
+        if self._error is None:
+            self.future.set_result(self._result)
+        else:
+            self.future.set_exception(self._error)
+
+
+class Worker:
+    """The thread. It is a daemon: a disk that hangs does not keep the program from ending.
+
+    Each job must undo its own part when it raises. `batch` makes one commit of what is done inside.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.batch: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._last: _Job | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def ask(self, work: Callable[[], Any]) -> Future[Any]:
+        """Have it done. The answer comes when it is durable, with the job's own error if there is one."""
+        job = _Job(work)
+        self._jobs.put(job)
+        return job.future
+
+    def finish(self, work: Callable[[], Any]) -> Future[Any]:
+        """Have it done as the very last thing. Nothing may be asked afterwards; finishing twice is one finish."""
+        if self._last is None:
+            self._last = _Job(work)
+            self._jobs.put(self._last)
+        return self._last.future
+
+    def _run(self) -> None:
+        while True:
+            jobs = self._next()
+            if jobs[-1] is self._last:
+                self._do_group(jobs[:-1])
+                self._last.attempt()
+                self._last.answer()
+                return
+            self._do_group(jobs)
+
+    def _next(self) -> list[_Job]:
+        jobs = [self._jobs.get()]
+        while len(jobs) < GROUP and jobs[-1] is not self._last:
+            try:
+                jobs.append(self._jobs.get_nowait())
+            except Empty:
+                break
+        return jobs
+
+    def _do_group(self, jobs: list[_Job]) -> None:
+        try:
+            self._do(jobs)
+        except Exception as e:  # noqa: BLE001  # nothing of the group was saved
+            self._do_apart(jobs, e)
+        for job in jobs:
+            job.answer()
+
+    def _do(self, jobs: list[_Job]) -> None:
+        with self.batch():
+            for job in jobs:
+                job.attempt()
+
+    def _do_apart(self, jobs: list[_Job], error: Exception) -> None:
+        """Do again what failed together, one by one: each gets its own answer."""
+        if len(jobs) == 1:
+            jobs[0].fail(error)
+            return
+        for job in jobs:
+            try:
+                self._do([job])
+            except Exception as e:  # noqa: BLE001  # whoever asked gets it
+                job.fail(e)

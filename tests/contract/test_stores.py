@@ -1,0 +1,1028 @@
+"""What every store promises: `bot.protocols.Store`, sentence by sentence.
+
+A new store joins by one more entry in `STORES`. `store.again()` is the same store, closed and opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.errors import SchemaTooNew, StoreError, StoreLocked, StoreReadOnly
+from bot.model import (
+    Author,
+    Changes,
+    ChannelState,
+    Delivery,
+    Entry,
+    Feed,
+    FeedState,
+    Known,
+    Media,
+    NextDue,
+    Post,
+    Subscription,
+)
+from bot.protocols import Store
+from bot.stores.files import Files
+from bot.stores.memory import MemoryStore
+from bot.stores.tiny import TinyStore
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ANN = "threadreader:ann"
+BOB = "threadreader:bob"
+
+
+async def open_memory(folder: Path) -> MemoryStore:
+    return MemoryStore()
+
+
+async def open_tiny(folder: Path) -> TinyStore:
+    return await TinyStore.open(folder)
+
+
+STORES: dict[str, Callable[[Path], Any]] = {"memory": open_memory, "tiny": open_tiny}
+LASTING = ["tiny"]
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store = await STORES[request.param](tmp_path / "data")
+    yield store
+    await store.close()
+
+
+def feed(feed_id: str = ANN, **more: Any) -> Feed:
+    source, _, handle = feed_id.partition(":")
+    return Feed(**{"id": feed_id, "source": source, "address": handle, "author": Author(handle=handle), **more})
+
+
+def known(key: str, feed_id: str = ANN, **more: Any) -> Known:
+    base = {"url": f"https://example.org/{key}", "state": "announced", "first_seen": NOW}
+    return Known(**{"feed_id": feed_id, "key": key, **base, **more})
+
+
+def delivery(delivery_id: str, **more: Any) -> Delivery:
+    base = {"batch": delivery_id, "feed_id": ANN, "entry_key": "1", "channel": "me", "created_at": NOW, "due_at": NOW}
+    return Delivery(**{"id": delivery_id, **base, **more})
+
+
+def subscription(feed_id: str = ANN, channel: str = "me") -> Subscription:
+    return Subscription(feed_id=feed_id, channel=channel, origin="follow")
+
+
+def entry(key: str = "1", feed_id: str = ANN, **more: Any) -> Entry:
+    base = {"url": f"https://example.org/{key}", "author": Author(handle="ann")}
+    return Entry(**{"feed_id": feed_id, "key": key, **base, **more})
+
+
+async def followed(store: Store, *feed_ids: str, **more: Any) -> None:
+    for feed_id in feed_ids or (ANN,):
+        await store.follow(feed(feed_id, **more), [subscription(feed_id)])
+
+
+async def committed(store: Store, *deliveries: Delivery, **more: Any) -> None:
+    await store.commit(Changes(feed_id=ANN, deliveries=deliveries, **more))
+
+
+async def ids(store: Store, **which: Any) -> list[str]:
+    return [row.id for row in await store.deliveries(**which)]
+
+
+# -- values in, values out ----------------------------------------------------------------------------
+
+FULL_FEED = Feed(
+    id=ANN,
+    source="threadreader",
+    address="@Ann",
+    author=Author(handle="ann", name="Ann \ud83d", url="https://example.org/ann", key="42"),
+    url="https://example.org/user/ann",
+    paused=True,
+)
+FULL_STATE = FeedState(
+    feed_id=ANN,
+    cursor={"etag": 'W/"x"', "n": 1, "deep": [1, None, {"a": 1.5}], "yes": True},
+    baselined=True,
+    horizon=NOW,
+    next_poll_at=NOW + MINUTE,
+    last_polled_at=NOW - MINUTE,
+    last_success_at=NOW - 2 * MINUTE,
+    held_until=NOW + 3 * MINUTE,
+    failures=3,
+    last_error="timed out",
+    newest_key="9",
+    newest_at=datetime(1969, 1, 1, tzinfo=UTC),
+    sweep="page=2",
+    sweep_at=NOW + 4 * MINUTE,
+)
+FULL_KNOWN = known(
+    "9/a",
+    state="waiting",
+    title='A "title"\u2028 of 👍',
+    aliases=("8", "7/b"),
+    published=datetime(2020, 2, 29, 1, 2, 3, 4, tzinfo=UTC),
+    post_count=0,
+    content_hash="ab" * 32,
+    looks=2,
+    look_at=NOW,
+    note="why",
+)
+FULL_DELIVERY = delivery(
+    "d",
+    state="pending",
+    attempts=2,
+    error="refused",
+    doubtful=True,
+    claimed_at=NOW,
+    sent_at=NOW + MINUTE,
+)
+FULL_CHANNEL = ChannelState(channel="me", failures=4, next_try_at=NOW, last_error="429")
+FULL_ENTRY = entry(
+    title="T",
+    aliases=("2",),
+    published=NOW,
+    post_count=3,
+    whole=True,
+    posts=(
+        Post(
+            id="1",
+            text="one\ntwo 👍 <b> \x00\ud83d",
+            links=("https://example.org/a?b=c",),
+            media=(Media(kind="image", url="https://example.org/i.png", alt="an image"),),
+            quotes=("https://example.org/q",),
+            reply_to=("bob",),
+        ),
+        Post(id="2", text=""),
+    ),
+)
+FULL = Changes(
+    feed_id=ANN, state=FULL_STATE, known=(FULL_KNOWN,), contents=(FULL_ENTRY,), deliveries=(FULL_DELIVERY,)
+)
+
+
+async def everything(store: Store) -> list[object]:
+    return [
+        await store.feeds(),
+        await store.subscriptions(),
+        await store.threads(),
+        await store.known(ANN, ["9/a", "8", "7/b", "no"]),
+        await store.content(ANN, "1"),
+        await store.deliveries(),
+        await store.channel("me"),
+        await store.due_feeds(NOW + MINUTE),
+        await store.due_looks(NOW),
+        await store.next_due(),
+        await store.orphans(),
+        await store.poll_input(ANN),
+        await store.poll_input(BOB),
+    ]
+
+
+async def fill(store: Store) -> None:
+    await store.follow(FULL_FEED, [subscription(), subscription(channel="*")], FULL)
+    await store.follow(feed(BOB), [replace(subscription(BOB), origin="settings", declared="@Bob")])
+    await store.settle([], FULL_CHANNEL)
+
+
+async def test_feeds_come_back_as_given(store: Store) -> None:
+    """Every field of a feed and of its polling state survives the store."""
+    await fill(store)
+
+    assert await store.feeds() == ((FULL_FEED, FULL_STATE), (feed(BOB), FeedState(feed_id=BOB)))
+
+
+async def test_subscriptions_come_back_as_given_by_feed_id(store: Store) -> None:
+    """Every subscription is listed, by feed id."""
+    await fill(store)
+
+    expected = (
+        subscription(channel="*"),
+        subscription(),
+        Subscription(feed_id=BOB, channel="me", origin="settings", declared="@Bob"),
+    )
+    assert await store.subscriptions() == expected
+
+
+async def test_threads_come_back_as_given(store: Store) -> None:
+    """Every field of a known thread survives the store."""
+    await fill(store)
+
+    assert await store.threads() == (FULL_KNOWN,)
+
+
+async def test_deliveries_come_back_as_given(store: Store) -> None:
+    """Every field of a delivery survives the store."""
+    await fill(store)
+
+    assert await store.deliveries() == (FULL_DELIVERY,)
+
+
+async def test_contents_come_back_as_given(store: Store) -> None:
+    """Every field of a thread's content survives the store."""
+    await fill(store)
+
+    assert await store.content(ANN, "1") == FULL_ENTRY
+
+
+async def test_channel_states_come_back_as_given(store: Store) -> None:
+    """Every field of a channel's state survives the store."""
+    await fill(store)
+
+    assert await store.channel("me") == FULL_CHANNEL
+
+
+async def test_a_changed_cursor_does_not_reach_the_store(store: Store) -> None:
+    """A cursor that is changed after it went in, or after it came out, changes nothing stored."""
+    cursor: dict[str, Any] = {"a": [1]}
+    await followed(store)
+    await store.commit(Changes(feed_id=ANN, state=FeedState(feed_id=ANN, cursor=cursor)))
+    cursor["a"].append(2)
+    got = await store.poll_input(ANN)
+    assert got is not None
+    got.state.cursor["a"].append(3)  # type: ignore[union-attr]
+
+    again = await store.poll_input(ANN)
+    assert again is not None
+    assert again.state.cursor == {"a": [1]}
+
+
+async def test_unknown_ids_are_answered_with_nothing(store: Store) -> None:
+    """Asking for what is not there is no error, and neither is changing it."""
+    await store.unsubscribe(["no"])
+    await store.set_paused("no", True)
+    await store.drop(["no"])
+    await store.settle([delivery("no")])
+    await store.prune(NOW)
+
+    assert await store.feeds() == await store.subscriptions() == await store.deliveries() == ()
+    assert await store.deliveries(ids=["no"]) == await store.threads("no") == await store.threads() == ()
+    assert await store.known("no", ["1"]) == {}
+    assert await store.content("no", "1") is await store.poll_input("no") is await store.claim("no", NOW) is None
+    assert await store.channel("no") == ChannelState(channel="no")
+    assert await store.next_due() == NextDue()
+    assert await store.due_feeds(NOW) == await store.due_looks(NOW) == await store.orphans() == ()
+
+
+async def test_close_is_idempotent(store: Store) -> None:
+    """Closing twice is closing once."""
+    await store.close()
+    await store.close()
+
+
+# -- who is followed ----------------------------------------------------------------------------------
+
+
+async def test_feeds_are_listed_by_id(store: Store) -> None:
+    """Feeds come by id, not by the order of following."""
+    await followed(store, BOB, ANN)
+
+    assert [feed.id for feed, _ in await store.feeds()] == [ANN, BOB]
+
+
+async def test_following_again_keeps_the_state(store: Store) -> None:
+    """A feed that is there keeps its polling state and its pause."""
+    await fill(store)
+    await store.follow(feed(), [])
+
+    assert (await store.feeds())[0] == (FULL_FEED, FULL_STATE)
+
+
+async def test_following_again_adds_subscriptions(store: Store) -> None:
+    """A second follow adds its subscriptions to those that are there."""
+    await followed(store)
+    await store.follow(feed(), [subscription(channel="team")])
+
+    assert {s.channel for s in await store.subscriptions()} == {"me", "team"}
+
+
+async def test_changes_of_a_follow_are_committed_over_a_feed_that_is_there(store: Store) -> None:
+    """`follow` with changes on a followed feed commits them."""
+    await followed(store)
+    await store.follow(feed(), [], Changes(feed_id=ANN, known=(known("1"),), state=FULL_STATE))
+
+    got = await store.poll_input(ANN)
+    assert got is not None
+    assert (got.has_known, got.state) == (True, FULL_STATE)
+
+
+async def test_losing_the_last_subscription_forgets_the_feed(store: Store) -> None:
+    """State, threads and unsent deliveries of the feed go, sent ones stay."""
+    await followed(store, ANN, BOB)
+    rows = [delivery(state, state=state) for state in ("pending", "sending", "unknown", "dead", "sent")]
+    await committed(store, *rows, known=(known("1", aliases=("2",), state="waiting", look_at=NOW),))
+    await store.unsubscribe([subscription().id])
+
+    assert [feed.id for feed, _ in await store.feeds()] == [BOB]
+    assert await store.known(ANN, ["1", "2"]) == {}
+    assert await store.threads() == await store.threads(ANN) == await store.due_looks(NOW) == ()
+    assert await ids(store) == ["sent"]
+    assert await store.claim("me", NOW) is None
+    assert await store.due_feeds(NOW) == (BOB,)
+    assert (await store.next_due()).looks is None
+
+
+async def test_losing_one_of_two_subscriptions_keeps_the_feed(store: Store) -> None:
+    """A feed with a subscription left keeps everything."""
+    await store.follow(feed(), [subscription(), subscription(channel="team")])
+    await committed(store, delivery("d"), known=(known("1"),))
+    await store.unsubscribe([subscription().id])
+
+    assert await store.subscriptions() == (subscription(channel="team"),)
+    assert [thread.key for thread in await store.threads()] == ["1"]
+    assert await ids(store) == ["d"]
+
+
+async def test_a_forgotten_feed_starts_afresh(store: Store) -> None:
+    """Following a forgotten feed again finds no state and no known thread."""
+    await fill(store)
+    await store.unsubscribe([s.id for s in await store.subscriptions()])
+    await followed(store)
+
+    got = await store.poll_input(ANN)
+    assert got is not None
+    assert (got.feed, got.state, got.has_known) == (feed(), FeedState(feed_id=ANN), False)
+
+
+async def test_pausing_changes_nothing_else(store: Store) -> None:
+    """A pause keeps state, threads and deliveries, and can be taken back."""
+    await followed(store)
+    await committed(store, delivery("d"), known=(known("1"),), state=FULL_STATE)
+    before = await everything(store)
+    await store.set_paused(ANN, True)
+    paused = await store.poll_input(ANN)
+    assert paused is not None
+    assert paused.feed.paused
+    await store.set_paused(ANN, False)
+
+    assert await everything(store) == before
+
+
+# -- polling ------------------------------------------------------------------------------------------
+
+
+async def test_due_feeds_come_the_longest_due_first(store: Store) -> None:
+    """Never polled first, then by `next_poll_at`; what is not due or is paused is left out."""
+    times = {"a:now": NOW, "a:past": NOW - MINUTE, "a:later": NOW + MINUTE, "a:paused": NOW - MINUTE}
+    await followed(store, *times, "a:never")
+    for feed_id, when in times.items():
+        await store.commit(Changes(feed_id=feed_id, state=FeedState(feed_id=feed_id, next_poll_at=when)))
+    await store.set_paused("a:paused", True)
+
+    assert await store.due_feeds(NOW) == ("a:never", "a:past", "a:now")
+
+
+async def test_poll_input_holds_what_a_poll_starts_from(store: Store) -> None:
+    """Feed, state, the feed's own subscriptions, and whether a thread is known."""
+    await followed(store, ANN, BOB)
+    before = await store.poll_input(ANN)
+    await committed(store, known=(known("1", state="baseline"),))
+    after = await store.poll_input(ANN)
+
+    assert before is not None
+    assert before.subscriptions == (subscription(),)
+    assert not before.has_known
+    assert after == replace(before, has_known=True)
+
+
+async def test_a_thread_is_known_by_key_and_by_alias(store: Store) -> None:
+    """Each id that names a thread of the feed is answered with that thread."""
+    thread = known("1", aliases=("2", "3/x"))
+    await followed(store, ANN, BOB)
+    await committed(store, known=(thread,))
+
+    assert await store.known(ANN, ["1", "2", "3/x", "4"]) == {"1": thread, "2": thread, "3/x": thread}
+    assert await store.known(BOB, ["1", "2"]) == {}
+
+
+async def test_a_key_goes_before_an_alias(store: Store) -> None:
+    """An id that is one thread's key and another's alias names the first."""
+    first, second = known("1"), known("2", aliases=("1",))
+    await followed(store)
+    await committed(store, known=(first, second))
+
+    assert await store.known(ANN, ["1"]) == {"1": first}
+
+
+async def test_aliases_follow_the_thread(store: Store) -> None:
+    """A thread that is written again is known by its new aliases only."""
+    await followed(store)
+    await committed(store, known=(known("1", aliases=("2",)),))
+    await committed(store, known=(known("1", aliases=("3",)),))
+
+    assert set(await store.known(ANN, ["1", "2", "3"])) == {"1", "3"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("a:b/c", "d"), ("a:b", "c/d")),
+        (("a:b%2Fc", "d"), ("a:b/c", "d")),
+        (("a:b", ""), ("a:", "b")),
+        (("a:A", "k"), ("a:a", "k")),
+        (("a", "k"), ("a:", "k")),
+    ],
+)
+async def test_ids_are_never_confused(store: Store, one: tuple[str, str], other: tuple[str, str]) -> None:
+    """Feeds and keys that look alike when joined are different threads with different contents."""
+    pair = (one, other)
+    await followed(store, *{feed_id for feed_id, _ in pair})
+    for feed_id, key in pair:
+        changes = Changes(feed_id=feed_id, known=(known(key, feed_id),), contents=(entry(key, feed_id),))
+        await store.commit(changes)
+
+    assert len(await store.threads()) == 2
+    for feed_id, key in pair:
+        assert await store.known(feed_id, [key]) == {key: known(key, feed_id)}
+        assert await store.content(feed_id, key) == entry(key, feed_id)
+
+
+async def test_a_commit_saves_all_of_it(store: Store) -> None:
+    """State, author, threads, contents, deliveries and withdrawals of one commit are all there."""
+    author = Author(handle="ann", name="Ann")
+    await followed(store)
+    await committed(store, delivery("old"))
+    await committed(
+        store,
+        delivery("new"),
+        state=FULL_STATE,
+        author=author,
+        known=(known("1"),),
+        contents=(FULL_ENTRY,),
+        withdrawn=("old",),
+    )
+
+    assert await store.feeds() == ((feed(author=author), FULL_STATE),)
+    assert await store.known(ANN, ["1"]) == {"1": known("1")}
+    assert await store.content(ANN, "1") == FULL_ENTRY
+    assert await ids(store) == ["new"]
+
+
+async def test_a_commit_leaves_what_it_does_not_name(store: Store) -> None:
+    """Without a state and an author, those stay as they are."""
+    await fill(store)
+    await committed(store, known=(known("1"),))
+
+    assert (await store.feeds())[0] == (FULL_FEED, FULL_STATE)
+
+
+async def test_a_commit_for_an_unfollowed_feed_does_nothing(store: Store) -> None:
+    """A poll that ends after `unfollow` leaves no trace."""
+    await followed(store)
+    await committed(store, delivery("d"))
+    await store.unsubscribe([subscription().id])
+    before = await everything(store)
+    await store.commit(FULL)
+
+    assert await everything(store) == before
+
+
+@pytest.mark.parametrize("state", ["sending", "sent", "unknown", "dead"])
+async def test_a_commit_leaves_deliveries_whose_send_began(store: Store, state: Any) -> None:
+    """A delivery in any state but `pending` is neither overwritten nor withdrawn by a commit."""
+    begun = delivery("d", state=state)
+    await followed(store)
+    await committed(store, begun)
+    await committed(store, delivery("d", due_at=NOW + MINUTE), withdrawn=("d",))
+
+    assert await store.deliveries() == (begun,)
+
+
+async def test_a_commit_overwrites_a_pending_delivery(store: Store) -> None:
+    """What is pending is replaced, and keeps its place in the order."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b"))
+    await committed(store, delivery("a", due_at=NOW + MINUTE))
+
+    assert await store.deliveries() == (delivery("a", due_at=NOW + MINUTE), delivery("b"))
+
+
+async def test_due_looks_come_the_longest_due_first(store: Store) -> None:
+    """Waiting threads whose time is reached; not others, and not those of paused feeds."""
+    await followed(store, ANN, BOB)
+    await committed(
+        store,
+        known=(
+            known("now", state="waiting", look_at=NOW),
+            known("past", state="waiting", look_at=NOW - MINUTE),
+            known("later", state="waiting", look_at=NOW + MINUTE),
+            known("done", state="announced", look_at=NOW - MINUTE),
+        ),
+    )
+    paused = known("p", BOB, state="waiting", look_at=NOW - 2 * MINUTE)
+    await store.commit(Changes(feed_id=BOB, known=(paused,)))
+    await store.set_paused(BOB, True)
+
+    assert [thread.key for thread in await store.due_looks(NOW)] == ["past", "now"]
+    await store.set_paused(BOB, False)
+    assert [thread.key for thread in await store.due_looks(NOW)] == ["p", "past", "now"]
+
+
+async def test_a_thread_that_was_read_is_no_longer_due(store: Store) -> None:
+    """A thread that stops waiting leaves the looks."""
+    await followed(store)
+    await committed(store, known=(known("1", state="waiting", look_at=NOW),))
+    await committed(store, known=(known("1"),))
+
+    assert await store.due_looks(NOW) == ()
+    assert (await store.next_due()).looks is None
+
+
+async def test_content_is_what_was_kept_last(store: Store) -> None:
+    """A thread that is kept again replaces what was kept before."""
+    await followed(store)
+    await committed(store, contents=(entry(title="old"),))
+    await committed(store, contents=(FULL_ENTRY,))
+
+    assert await store.content(ANN, "1") == FULL_ENTRY
+
+
+# -- sending ------------------------------------------------------------------------------------------
+
+
+async def test_a_claim_marks_the_deliveries(store: Store) -> None:
+    """A claimed delivery is `sending`, has one attempt more, and knows when."""
+    await followed(store)
+    await committed(store, delivery("d", attempts=1))
+    batch = await store.claim("me", NOW)
+
+    expected = (delivery("d", state="sending", attempts=2, claimed_at=NOW),)
+    assert batch is not None
+    assert (batch.id, batch.channel, batch.feed, batch.deliveries) == ("d", "me", feed(), expected)
+    assert await store.deliveries() == await store.orphans() == expected
+
+
+async def test_what_is_claimed_is_not_claimed_again(store: Store) -> None:
+    """Two claims never give the same delivery."""
+    await followed(store)
+    await committed(store, delivery("d"))
+    await store.claim("me", NOW)
+
+    assert await store.claim("me", NOW) is None
+
+
+@pytest.mark.parametrize("state", ["sending", "sent", "dead"])
+async def test_only_pending_and_unknown_are_claimed(store: Store, state: Any) -> None:
+    """What is under way, sent or dead is not claimed, nor what is due later or for another channel."""
+    await followed(store)
+    await committed(
+        store, delivery("a", state=state), delivery("b", due_at=NOW + MINUTE), delivery("c", channel="team")
+    )
+
+    assert await store.claim("me", NOW) is None
+
+
+async def test_unknown_is_claimed_again(store: Store) -> None:
+    """A delivery that may have arrived is tried again once it is due."""
+    await followed(store)
+    await committed(store, delivery("d", state="unknown", doubtful=True, due_at=NOW))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert batch.doubtful
+
+
+async def test_the_oldest_due_batch_goes_first(store: Store) -> None:
+    """Batches go in the order of creation among those that are due."""
+    await followed(store)
+    await committed(
+        store,
+        delivery("new", created_at=NOW),
+        delivery("old", created_at=NOW - MINUTE),
+        delivery("later", created_at=NOW - 2 * MINUTE, due_at=NOW + MINUTE),
+    )
+    claimed = [await store.claim("me", NOW) for _ in range(3)]
+
+    assert [batch.id if batch else None for batch in claimed] == ["old", "new", None]
+
+
+async def test_a_batch_goes_whole(store: Store) -> None:
+    """All claimable deliveries of the batch go, due or not, in order, with their threads; the rest stay."""
+    await followed(store)
+    rows = [
+        delivery("z", batch="b", entry_key="3", due_at=NOW + MINUTE),
+        delivery("y", batch="b", entry_key="2"),
+        delivery("x", batch="b", entry_key="1", state="unknown", due_at=NOW + MINUTE),
+        delivery("dead", batch="b", state="dead"),
+        delivery("team", batch="b", channel="team"),
+        delivery("other", batch="c", due_at=NOW + MINUTE),
+    ]
+    await committed(store, *rows, contents=tuple(entry(key) for key in "123"))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert [row.id for row in batch.deliveries] == ["z", "y", "x"]
+    assert batch.entries == (entry("3"), entry("2"), entry("1"))
+    assert await ids(store, states=["sending"]) == ["z", "y", "x"]
+
+
+async def test_a_claim_does_not_look_at_the_channel(store: Store) -> None:
+    """A channel that must wait is the caller's business."""
+    await followed(store)
+    await committed(store, delivery("d"))
+    await store.settle([], ChannelState(channel="me", next_try_at=NOW + MINUTE))
+
+    assert await store.claim("me", NOW) is not None
+
+
+async def test_a_thread_without_content_comes_with_what_is_known(store: Store) -> None:
+    """A thread whose content was never kept has its address, title and count, but no posts."""
+    thread = known("1", title="T", aliases=("2",), published=NOW, post_count=3)
+    await followed(store)
+    await committed(store, delivery("d"), known=(thread,))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    expected = entry(title="T", aliases=("2",), published=NOW, post_count=3)
+    assert batch.entries == (expected,)
+
+
+async def test_a_thread_that_is_not_known_still_comes(store: Store) -> None:
+    """A delivery whose thread was forgotten is not lost: it comes with its key."""
+    await followed(store)
+    await committed(store, delivery("d"))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert batch.entries == (Entry(feed_id=ANN, key="1", url="", author=Author(handle="ann")),)
+
+
+async def test_settle_saves_as_given(store: Store) -> None:
+    """Deliveries and channel are what they were said to be."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b"))
+    sent = delivery("a", state="sent", sent_at=NOW, attempts=1)
+    await store.settle([sent], FULL_CHANNEL)
+
+    assert await store.deliveries() == (sent, delivery("b"))
+    assert await store.channel("me") == FULL_CHANNEL
+
+
+async def test_a_settled_delivery_keeps_its_place(store: Store) -> None:
+    """A batch that failed and waits again is still before what was created later."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b"))
+    batch = await store.claim("me", NOW)
+    assert batch is not None
+    await store.settle([replace(row, state="pending") for row in batch.deliveries])
+    again = await store.claim("me", NOW)
+
+    assert again is not None
+    assert again.id == "a"
+
+
+async def test_settle_does_not_bring_back_what_was_removed(store: Store) -> None:
+    """A delivery that was dropped while it was sent stays dropped; the channel is saved."""
+    await followed(store)
+    await committed(store, delivery("d"))
+    batch = await store.claim("me", NOW)
+    assert batch is not None
+    await store.drop(["d"])
+    await store.settle(batch.deliveries, FULL_CHANNEL)
+
+    assert await store.deliveries() == ()
+    assert await store.channel("me") == FULL_CHANNEL
+
+
+async def test_the_outbox_is_listed_in_the_order_of_creation(store: Store) -> None:
+    """Rows come by creation; rows of one moment in the order in which they were committed."""
+    await followed(store)
+    await committed(store, delivery("c"), delivery("a"), delivery("old", created_at=NOW - MINUTE), delivery("b"))
+
+    assert await ids(store) == ["old", "c", "a", "b"]
+
+
+async def test_the_outbox_is_listed_by_state_and_id(store: Store) -> None:
+    """States and ids narrow the listing, also together; no state at all is nothing."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b", state="sent"), delivery("c", state="dead"))
+
+    assert await ids(store, states=["dead", "pending"]) == ["a", "c"]
+    assert await ids(store, states=["sent"]) == ["b"]
+    assert await ids(store, ids=["c", "b", "c", "x"]) == ["b", "c"]
+    assert await ids(store, states=["dead"], ids=["a", "c"]) == ["c"]
+    assert await ids(store, states=[]) == await ids(store, ids=[]) == []
+
+
+async def test_dropped_rows_are_gone(store: Store) -> None:
+    """A dropped row is neither listed nor claimed, whatever its state."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b", state="sent"), delivery("c"))
+    await store.drop(["a", "b"])
+
+    assert await ids(store) == ["c"]
+    batch = await store.claim("me", NOW)
+    assert batch is not None
+    assert batch.id == "c"
+
+
+# -- the rest -----------------------------------------------------------------------------------------
+
+
+async def test_threads_come_the_newest_first(store: Store) -> None:
+    """By `published`, then by key; those without a date come last."""
+    await followed(store, ANN, BOB)
+    await committed(
+        store,
+        known=(
+            known("b", published=NOW),
+            known("a", published=NOW),
+            known("none"),
+            known("new", published=NOW + MINUTE),
+        ),
+    )
+    await store.commit(Changes(feed_id=BOB, known=(known("bob", BOB, published=NOW - MINUTE),)))
+
+    assert [thread.key for thread in await store.threads()] == ["new", "a", "b", "bob", "none"]
+    assert [thread.key for thread in await store.threads(BOB)] == ["bob"]
+
+
+async def test_next_due_is_the_earliest_of_each_kind(store: Store) -> None:
+    """Polls and looks of feeds that are not paused, and each channel's next claimable delivery."""
+    await followed(store, ANN, BOB)
+    for feed_id, minutes in ((ANN, 2), (BOB, 1)):
+        await store.commit(
+            Changes(
+                feed_id=feed_id,
+                state=FeedState(feed_id=feed_id, next_poll_at=NOW + minutes * MINUTE),
+                known=(known("1", feed_id, state="waiting", look_at=NOW + 10 * minutes * MINUTE),),
+            )
+        )
+    await store.set_paused(BOB, True)
+    await committed(
+        store,
+        delivery("a", due_at=NOW + 5 * MINUTE),
+        delivery("b", due_at=NOW + 4 * MINUTE, state="unknown"),
+        delivery("c", due_at=NOW, state="dead"),
+        delivery("d", due_at=NOW, channel="dead", state="dead"),
+    )
+
+    expected = NextDue(feeds=NOW + 2 * MINUTE, looks=NOW + 20 * MINUTE, deliveries={"me": NOW + 4 * MINUTE})
+    assert await store.next_due() == expected
+
+
+async def test_a_channel_that_must_wait_is_due_later(store: Store) -> None:
+    """A channel's time is its next try, where that is later than its next delivery."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b", channel="team", due_at=NOW + 2 * MINUTE))
+    for name in ("me", "team"):
+        await store.settle([], ChannelState(channel=name, next_try_at=NOW + MINUTE))
+
+    assert (await store.next_due()).deliveries == {"me": NOW + MINUTE, "team": NOW + 2 * MINUTE}
+
+
+async def test_a_feed_that_was_never_polled_is_due_in_the_past(store: Store) -> None:
+    """Where no time is set, there is work now."""
+    await followed(store)
+
+    feeds = (await store.next_due()).feeds
+    assert feeds is not None
+    assert feeds < NOW
+
+
+async def test_prune_forgets_old_sent_rows_only(store: Store) -> None:
+    """Sent rows older than that go; newer ones and unsent ones stay, and threads stay known."""
+    await followed(store)
+    await committed(
+        store,
+        delivery("old", state="sent", sent_at=NOW - MINUTE),
+        delivery("new", state="sent", sent_at=NOW),
+        delivery("dead", state="dead", sent_at=NOW - MINUTE),
+        known=(known("1"),),
+    )
+    await store.prune(NOW)
+
+    assert await ids(store) == ["new", "dead"]
+    assert set(await store.known(ANN, ["1"])) == {"1"}
+
+
+# -- stores that last ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", LASTING)
+async def test_opening_again_gives_the_same(kind: str, tmp_path: Path) -> None:
+    """Everything is there after a close, and the queues go on where they were."""
+    store = await STORES[kind](tmp_path)
+    await fill(store)
+    await committed(store, delivery("a"), delivery("b"), delivery("c", state="sent"))
+    await store.claim("me", NOW)
+    before = await everything(store)
+    await store.close()
+    store = await STORES[kind](tmp_path)
+
+    assert await everything(store) == before
+    await store.close()
+
+
+@pytest.mark.parametrize("kind", LASTING)
+async def test_a_reader_sees_the_same_without_the_lock(kind: str, tmp_path: Path) -> None:
+    """A reader beside the writer sees all that was committed, and changes nothing."""
+    store = await STORES[kind](tmp_path)
+    await fill(store)
+    reader = await TinyStore.open(tmp_path, read_only=True)
+
+    assert await everything(reader) == await everything(store)
+    for change in (
+        reader.follow(feed(), []),
+        reader.unsubscribe([]),
+        reader.set_paused(ANN, False),
+        reader.commit(FULL),
+        reader.claim("me", NOW),
+        reader.settle([]),
+        reader.drop([]),
+        reader.prune(NOW),
+    ):
+        with pytest.raises(StoreReadOnly):
+            await change
+    await reader.close()
+    await store.close()
+
+
+async def test_reading_where_nothing_is_creates_nothing(tmp_path: Path) -> None:
+    """A reader of a folder that is not there sees an empty store and leaves the disk alone."""
+    reader = await TinyStore.open(tmp_path / "none", read_only=True)
+
+    assert await reader.feeds() == ()
+    assert list(tmp_path.iterdir()) == []
+    await reader.close()
+
+
+async def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    """A second process learns who has the store; the first one goes on."""
+    store = await TinyStore.open(tmp_path)
+    script = f"""
+import asyncio, sys
+from bot.errors import StoreLocked
+from bot.stores.tiny import TinyStore
+try:
+    asyncio.run(TinyStore.open({str(tmp_path)!r}))
+except StoreLocked as e:
+    print(e.pid, "running as pid" in str(e))
+"""
+    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], capture_output=True, text=True)
+
+    import os
+
+    assert (done.stdout.split(), done.stderr) == ([str(os.getpid()), "True"], "")
+    assert TinyStore.owner(tmp_path) == os.getpid()
+    await followed(store)
+    await store.close()
+    assert TinyStore.owner(tmp_path) is None
+
+
+async def test_the_lock_is_free_after_close(tmp_path: Path) -> None:
+    """What was refused while the store was open works once it is closed."""
+    store = await TinyStore.open(tmp_path)
+    with pytest.raises(StoreLocked):
+        await TinyStore.open(tmp_path)
+    await store.close()
+
+    await (await TinyStore.open(tmp_path)).close()
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    """Asking a closed store is an error, not a hang."""
+    store = await TinyStore.open(tmp_path)
+    await store.close()
+
+    with pytest.raises(StoreError, match="closed"):
+        await store.feeds()
+
+
+async def test_files_are_private(tmp_path: Path) -> None:
+    """Folders are 0700 and files 0600, whatever the umask."""
+    import os
+
+    for mask in (0o000, 0o777):
+        folder = tmp_path / f"{mask:o}" / "deep"
+        old = os.umask(mask)
+        try:
+            store = await TinyStore.open(folder)
+            await fill(store)
+            await store.close()
+        finally:
+            os.umask(old)
+        modes = {path.is_dir(): path.stat().st_mode & 0o777 for path in [folder, *folder.rglob("*")]}
+
+        assert modes == {True: 0o700, False: 0o600}
+
+
+class Refusing(Files):
+    """A folder that may not be written to. (Root may write anywhere, so the refusal is made here.)"""
+
+    def open(self, path: Path, flags: int) -> int:
+        raise PermissionError(13, "Permission denied", str(path))
+
+
+async def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    """The error names the folder, the user and the mend."""
+    import os
+
+    with pytest.raises(StoreError, match=rf"{tmp_path}.*uid {os.getuid()}.*chown"):
+        await TinyStore.open(tmp_path, files=Refusing())
+
+
+async def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> None:
+    """The data folder must be a folder."""
+    (tmp_path / "data").write_text("x")
+
+    with pytest.raises(StoreError, match="cannot write to the data folder"):
+        await TinyStore.open(tmp_path / "data")
+
+
+async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A store of a newer version is not touched."""
+    from bot.stores.journal import JournalStorage
+
+    JournalStorage(tmp_path / "store.json", schema=99).close()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    with pytest.raises(SchemaTooNew, match="newer version"):
+        await TinyStore.open(tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+async def test_damaged_content_does_not_stop_a_claim(tmp_path: Path) -> None:
+    """A thread whose file is damaged comes with what is known, and asking for it is an error that names the file."""
+    store = await TinyStore.open(tmp_path)
+    await followed(store)
+    await committed(store, delivery("d"), known=(known("1", title="T"),), contents=(FULL_ENTRY,))
+    (file,) = (tmp_path / "archive").rglob("*.json")
+    file.write_text("{")
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert batch.entries == (entry(title="T"),)
+    with pytest.raises(StoreError, match=str(file)):
+        await store.content(ANN, "1")
+    await store.close()
+
+
+async def test_many_commits_share_one_wait_for_the_disk(tmp_path: Path) -> None:
+    """Commits that were asked for together are saved together, each with its own answer."""
+    store = await TinyStore.open(tmp_path)
+    feed_ids = [f"a:{n}" for n in range(50)]
+    await asyncio.gather(*(store.follow(feed(feed_id), [subscription(feed_id)]) for feed_id in feed_ids))
+    await store.close()
+    lines = sum(len(path.read_bytes().splitlines()) - 1 for path in tmp_path.glob("store.*.journal"))
+
+    assert 1 <= lines < len(feed_ids)
+    reader = await TinyStore.open(tmp_path, read_only=True)
+    assert len(await reader.feeds()) == len(feed_ids)
+    await reader.close()
+
+
+class Full(Files):
+    """A disk that takes no journal record while it is `full`."""
+
+    full = False
+
+    def fsync(self, fd: int) -> None:
+        if self.full:
+            raise OSError(28, "No space left on device")
+        super().fsync(fd)
+
+
+async def test_a_full_disk_changes_nothing_and_is_survived(tmp_path: Path) -> None:
+    """A commit that cannot be saved is an error and leaves no trace; the next one works without a restart."""
+    files = Full()
+    store = await TinyStore.open(tmp_path, files=files)
+    await fill(store)
+    before = await everything(store)
+    files.full = True
+    failed = await asyncio.gather(
+        store.follow(feed("a:c"), [subscription("a:c")]),
+        store.claim("me", NOW),
+        store.unsubscribe([s.id for s in await store.subscriptions()]),
+        store.drop(["d"]),
+        return_exceptions=True,
+    )
+    assert [type(error) for error in failed] == [StoreError] * 4
+    assert await everything(store) == before
+    files.full = False
+    assert await store.claim("me", NOW) is not None
+    expected = await everything(store)
+    await store.close()
+
+    reader = await TinyStore.open(tmp_path, read_only=True)
+    assert await everything(reader) == expected
+    await reader.close()
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_commit(tmp_path: Path) -> None:
+    """What was asked for is done, also if whoever asked is gone."""
+    store = await TinyStore.open(tmp_path)
+    asked = asyncio.ensure_future(followed(store))
+    await asyncio.sleep(0)
+    asked.cancel()
+
+    assert len(await store.feeds()) == 1
+    await store.close()
