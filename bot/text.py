@@ -221,7 +221,8 @@ def _is_flag_half(char: str) -> bool:
 # -- titles and reading time ---------------------------------------------------------------------------
 
 _NUMBERING = re.compile(
-    r"^(?:\W{0,3}\(?\d{1,3}\s*/\s*(?:\d{1,3}|[nNxX?])?\s*\)?|\d{1,2}[.)])(?:\s*[:.\-\u2013\u2014])?\s+"
+    r"^(?:\W{0,3}\(?\d{1,3}\s*/\s*(?:\d{1,3}|[nNxX?])?\s*\)?|\d{1,2}[.)])"  # 1/ · (2/12) · 🧵 3/n · 4.
+    r"(?:\s*[:.\-\u2013\u2014])?\s+"
 )
 _HOOK = re.compile(
     r"^(?:(?:a|an|the|my|new|long|short|quick|little|brief|mega|big|important|this|is|time|for|un|une|ein|eine|kurzer|"
