@@ -1,12 +1,280 @@
 """Pure text work that more than one module needs: cleaning, titles, cutting. One owner for each of these rules.
 
-Knows nothing of channels and their escapes; that is `compose`.
+Knows nothing of channels and their escapes; that is `compose`. Never decides what is said, only how it is cut.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+ELLIPSIS = "…"
+WORDS_PER_MINUTE = 230
+CHARACTERS_PER_MINUTE = 500
+"""Silent reading of Chinese and Japanese; every such character counts as half a word, roughly."""
+
+MAX_MARKS = 10
+"""Combining marks on one letter. Living scripts stay under six; "zalgo" text uses hundreds."""
+
+WEB_LINK = re.compile(r"https?://[^\s<>\"\u3000-\u303f\uff00-\uffef]+", re.IGNORECASE)
+_LINK_END = ".,;:!?'\"…)]}*_~`"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
+)
+"""Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_WIDE_STOP = "。！？｡"
+
+# -- cleaning ----------------------------------------------------------------------------------------
+
+_NEWLINES = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_EMBEDDINGS, _POP_EMBEDDING = "\u202a\u202b\u202d\u202e", "\u202c"
+_ISOLATES, _POP_ISOLATE = "\u2066\u2067\u2068", "\u2069"
+
+
+def clean(text: str) -> str:
+    r"""`text` without what does harm where it is shown; everything else stays, "\\n" and "\\t" included.
+
+    Out go control characters, direction changes that are never ended, and marks piled up without end;
+    a lone surrogate, which no encoder takes, becomes U+FFFD.
+    """
+    if text.isascii() and not _CONTROLS.search(text):
+        return text
+    text = _CONTROLS.sub("", _NEWLINES.sub("\n", text))
+    text = _SURROGATES.sub("\ufffd", text)
+    return _bound_marks(_pair_bidi(text))
+
+
+def one_line(text: str) -> str:
+    """`text` cleaned, with every run of white space as one space."""
+    return " ".join(clean(text).split())
+
+
+def _pair_bidi(text: str) -> str:
+    """Drop direction marks that have no partner in their line, so that they cannot turn what we write round them."""
+    if not _BIDI.search(text):
+        return text
+    return "\n".join(map(_pair_bidi_line, text.split("\n")))
+
+
+def _pair_bidi_line(line: str) -> str:
+    open_at: list[int] = []
+    paired: set[int] = set()
+    for at, char in enumerate(line):
+        if char in _EMBEDDINGS or char in _ISOLATES:
+            open_at.append(at)
+        elif char == _POP_EMBEDDING and open_at and line[open_at[-1]] in _EMBEDDINGS:
+            paired |= {open_at.pop(), at}
+        elif char == _POP_ISOLATE:
+            # An isolate's end also ends the embeddings that are open inside it (Unicode UAX #9, X6a).
+            while open_at and line[open_at[-1]] not in _ISOLATES:
+                open_at.pop()
+            if open_at:
+                paired |= {open_at.pop(), at}
+    return "".join(char for at, char in enumerate(line) if at in paired or not _BIDI.match(char))
+
+
+def _bound_marks(text: str) -> str:
+    run = 0
+    kept = []
+    for char in text:
+        run = run + 1 if ord(char) > 0x2FF and unicodedata.category(char) in ("Mn", "Me") else 0
+        if run <= MAX_MARKS:
+            kept.append(char)
+    return text if len(kept) == len(text) else "".join(kept)
+
+
+# -- links -------------------------------------------------------------------------------------------
+
+
+_SAFE_LINK = re.compile(
+    r"https?://[^\s<>\"'\\|^`{}\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+", re.IGNORECASE
+)
+
+
+def is_web_link(url: str) -> bool:
+    """Whether `url` may be made a link: http or https, a host, nothing that could end an attribute or a line."""
+    if not _SAFE_LINK.fullmatch(url):
+        return False
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
+def split_links(text: str) -> Iterator[tuple[str, bool]]:
+    """`text` in pieces, each with whether it is a web link. Joined, the pieces are `text` again."""
+    at = 0
+    for found in WEB_LINK.finditer(text):
+        link = _trim_link(found.group())
+        if not is_web_link(link):
+            continue
+        if found.start() > at:
+            yield text[at : found.start()], False
+        yield link, True
+        at = found.start() + len(link)
+    if at < len(text):
+        yield text[at:], False
+
+
+def _trim_link(link: str) -> str:
+    """A link as people mean it: without the sentence's punctuation, with brackets that belong to it."""
+    while link and link[-1] in _LINK_END:
+        if link[-1] == ")" and link.count("(") >= link.count(")"):
+            break
+        if link[-1] == "_":
+            break
+        link = link[:-1]
+    return link
+
+
+# -- cutting -----------------------------------------------------------------------------------------
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, with "…" where something is missing.
+
+    Cut between words; in scripts without spaces, and inside a word that alone is too long, between
+    characters as people see them. Never inside a link, an emoji or a flag.
+    """
+    if len(text) <= limit:
+        return text
+    if limit <= len(ELLIPSIS):
+        return ELLIPSIS[: max(limit, 0)]
+    room = limit - len(ELLIPSIS)
+    # The piece one character longer than the room: a break right at its end is a good one.
+    kept = _between_words(text, room) or _between_characters(text, room)
+    return _pair_bidi(kept.rstrip()) + ELLIPSIS
+
+
+def _between_words(text: str, room: int) -> str:
+    """The longest beginning of `text` within `room` that ends where a word ends."""
+    best = 0
+    for token in re.finditer(r"\S+", text):
+        if token.end() <= room:
+            best = token.end()
+            continue
+        if token.start() < room:
+            best = max(best, _last_break(token.group(), room - token.start(), token.start()) or best)
+        break
+    return text[:best]
+
+
+def _last_break(token: str, room: int, offset: int) -> int:
+    """Where, in a text of which `token` stands at `offset`, a script without spaces can be broken; 0 for nowhere."""
+    link = WEB_LINK.search(token)
+    stop = min(room, link.start() if link else room)
+    for at in range(stop, 0, -1):
+        edge = _UNSPACED_CHARACTER.match(token[at - 1]) or (at < len(token) and _UNSPACED_CHARACTER.match(token[at]))
+        if edge and not joined(token, at):
+            return offset + at
+    return 0
+
+
+def _between_characters(text: str, room: int) -> str:
+    """The longest beginning of a single long word within `room`; nothing of a link, which is worth nothing in part."""
+    link = WEB_LINK.search(text)
+    stop = min(room, link.start() if link else room)
+    while stop > 0 and joined(text, stop):
+        stop -= 1
+    return text[:stop]
+
+
+def joined(text: str, at: int) -> bool:
+    """Whether the characters on both sides of position `at` are seen as one (a short form of Unicode UAX #29)."""
+    if not 0 < at < len(text):
+        return False
+    before, after = text[at - 1], text[at]
+    if before == "\r" and after == "\n":
+        return True
+    if before in "\n\t " or after in "\n\t ":
+        return False
+    if _extends(after) or before == "\u200d" or unicodedata.combining(before) == 9:
+        return True
+    if _is_flag_half(before) and _is_flag_half(after):
+        halves = len(text[:at]) - len(text[:at].rstrip("".join(map(chr, range(0x1F1E6, 0x1F200)))))
+        return halves % 2 == 1
+    return "\u1100" <= before <= "\u11ff" and "\u1160" <= after <= "\u11ff"
+
+
+def _extends(char: str) -> bool:
+    """Whether `char` belongs to the one before it: marks, joiners, skin tones, tags, Thai and Lao AM."""
+    code = ord(char)
+    return (
+        unicodedata.category(char) in ("Mn", "Me", "Mc")
+        or code in (0x200C, 0x200D, 0x0E33, 0x0EB3)
+        or 0x1F3FB <= code <= 0x1F3FF
+        or 0xE0020 <= code <= 0xE007F
+    )
+
+
+def _is_flag_half(char: str) -> bool:
+    return 0x1F1E6 <= ord(char) <= 0x1F1FF
+
+
+# -- titles and reading time ---------------------------------------------------------------------------
+
+_NUMBERING = re.compile(
+    r"^(?:\W{0,3}\(?\d{1,3}\s*/\s*(?:\d{1,3}|[nNxX?])?\s*\)?|\d{1,2}[.)])"  # 1/ · (2/12) · 🧵 3/n · 4.
+    r"(?:\s*[:.\-\u2013\u2014])?\s+"
+)
+_HOOK = re.compile(
+    r"^(?:(?:a|an|the|my|new|long|short|quick|little|brief|mega|big|important|this|is|time|for|un|une|ein|eine|kurzer|"
+    r"langer|petit|gran|breve)\s+)*(?:thread|megathread|threads|hilo|fil|tread|unroll)(?:\s+time)?$",
+    re.IGNORECASE,
+)
+_STOP = re.compile(rf"[.!?…]+[\"'”’»)\]]*(?=\s)|[{_WIDE_STOP}]+[」』”]?")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sen|Rep|Gov|vs|etc|approx|ca|cf|No|Nr|Jr|Sr)$"
+)
+
 
 def title_of(text: str, limit: int = 100) -> str:
-    """The first sentence of `text` on one line, cut between words and never inside a link, at most `limit` long."""
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1].rsplit(" ", 1)[0] + "…"
+    """The first sentence of `text` on one line, cut between words and never inside a link, at most `limit` long.
+
+    Numbering ("1/", "2/12") and a hook ("A thread 👇") are passed over if more text follows.
+    """
+    lines = [line for line in map(_plain_line, clean(text).split("\n")) if line]
+    whole = " ".join(lines)
+    sentences = [sentence for line in lines for sentence in _sentences(line)]
+    for sentence in sentences:
+        if any(char.isalnum() for char in sentence) and not _is_hook(sentence):
+            return shorten(sentence, limit)
+    return shorten(whole, limit)
+
+
+def _plain_line(line: str) -> str:
+    line = " ".join(line.split())
+    stripped = _NUMBERING.sub("", line)
+    return stripped or line
+
+
+def _sentences(line: str) -> Iterator[str]:
+    start = 0
+    for stop in _STOP.finditer(line):
+        rest = line[stop.end() :].lstrip()
+        if not rest or rest[0].islower() or (stop.group() == "." and _ABBREVIATION.search(line[: stop.start()])):
+            continue
+        yield line[start : stop.end()].strip()
+        start = stop.end()
+    if line[start:].strip():
+        yield line[start:].strip()
+
+
+def _is_hook(sentence: str) -> bool:
+    words = re.sub(r"[^\w\s]|_", " ", sentence).split()
+    return bool(_HOOK.match(" ".join(words)))
+
+
+def reading_minutes(text: str) -> int:
+    """How long `text` takes to read, in whole minutes, at least 1. Links count as nothing."""
+    text = WEB_LINK.sub(" ", text)
+    unspaced = len(_UNSPACED_CHARACTER.findall(text))
+    words = len(_UNSPACED_CHARACTER.sub(" ", text).split())
+    return max(1, round(words / WORDS_PER_MINUTE + unspaced / CHARACTERS_PER_MINUTE))

@@ -1,0 +1,249 @@
+"""The channel that sends through Apprise: e-mail, Matrix, Slack, and whatever else an Apprise URL reaches.
+
+One place per channel, one message per send; no retry, no split, no cut. What to do after a failure is not decided
+here. Apprise is loaded at the first use, and everything of it runs in daemon threads (`threads`).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from bot.channels import services
+from bot.channels.classify import classify
+from bot.channels.listen import Heard, Redactor, listening, silence
+from bot.channels.services import Plugin, Security, Service
+from bot.channels.threads import Job, Threads
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
+from bot.model import Limits, Message
+
+_MOST_LATE = 100
+"""Late answers that are remembered. Only a send that timed out leaves one, and two threads can hang at once."""
+
+
+class AppriseChannel:
+    """One place, reached through Apprise. `to` is an Apprise URL or a `Service`."""
+
+    def __init__(self, name: str, to: str | Service, *, timeout: float = 20.0, gap: float | None = None) -> None:
+        self.name = name
+        self._service = services.plain(to) if isinstance(to, str) else to
+        self.gap = self._service.gap if gap is None else gap
+        self._timeout = timeout
+        self._redact = Redactor(self._service.secrets)
+        self._threads = Threads(f"channel {name}")
+        self._late: dict[str, Job] = {}
+        self._spare: Plugin | None = None
+        silence()
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What one message may hold. For a URL of another kind than the three, this loads Apprise to ask it."""
+        if self._service.limits is not None:
+            return self._service.limits
+        try:
+            with listening():
+                return services.plugin_limits(self._build())
+        except ChannelError:
+            return Limits()
+
+    async def send(self, message: Message) -> None:
+        """Send one message; see `Channel.send`. What timed out and arrived after all is not sent again."""
+        earlier = self._late.get(message.key)
+        if earlier is not None:
+            if not earlier.ended:
+                raise DeliveryInDoubt(self.name, "an earlier try still runs: it may have arrived")
+            del self._late[message.key]
+            if earlier.error is None:
+                return
+        if self._threads.full:
+            raise ChannelError(self.name, "earlier sends still hang: the server does not answer")
+        job = self._threads.start(lambda: self._deliver(message))
+        self._late[message.key] = job
+        while len(self._late) > _MOST_LATE:
+            del self._late[next(iter(self._late))]
+        try:
+            await job.wait(self._timeout)
+        except TimeoutError:
+            raise DeliveryInDoubt(self.name, f"no answer within {self._timeout:g} s: it may have arrived") from None
+        del self._late[message.key]
+        self._raise(job)
+
+    async def check(self) -> None:
+        """Raise `ChannelError` if the channel cannot be built. Sends nothing."""
+        if self._threads.full:
+            raise ChannelError(self.name, "earlier sends still hang: the server does not answer")
+        job = self._threads.start(self._try_build)
+        try:
+            await job.wait(self._timeout)
+        except TimeoutError:
+            raise ChannelError(self.name, "Apprise could not be loaded in time") from None
+        self._raise(job)
+
+    async def close(self) -> None:
+        """Forget the plugin. Threads that hang are left to end by themselves, and hold up nothing."""
+        self._spare = None
+
+    def _raise(self, job: Job) -> None:
+        if isinstance(job.error, ChannelError):
+            raise job.error
+        if job.error is not None:
+            # Not chained: the words of an error that nobody foresaw may hold a secret.
+            raise ChannelError(self.name, f"unforeseen {type(job.error).__name__} in Apprise")
+
+    # -- in a thread of its own -------------------------------------------------------------------
+
+    def _deliver(self, message: Message) -> None:
+        import apprise
+
+        with listening() as heard:
+            # A plugin carries what belongs to one message (headers, transaction id), so no two sends share one.
+            plugin, self._spare = self._spare or self._build(), None
+            self._service.prepare(plugin, message)
+            sender = apprise.Apprise(asset=plugin.asset)
+            sender.add(plugin)
+            body, body_format = (message.html, "html") if message.html else (message.text or message.title, "text")
+            with sender.notify(body=body, title=message.title, body_format=body_format) as result:
+                sent = result.status == apprise.AppriseResultStatus.SUCCESS
+        if not sent:
+            raise self._failure(heard)
+        self._spare = plugin
+
+    def _failure(self, heard: Heard) -> ChannelError:
+        verdict = classify(heard.last, self._service.kind, heard.warnings[-1] if heard.warnings else "")
+        reason = self._redact(verdict.reason)
+        match verdict.kind:
+            case "never":
+                return ChannelRejected(self.name, reason)
+            case "doubt":
+                return DeliveryInDoubt(self.name, reason)
+            case _:
+                return ChannelError(self.name, reason, retry_after=verdict.retry_after)
+
+    def _try_build(self) -> None:
+        with listening():
+            self._spare = self._build()
+
+    def _build(self) -> Plugin:
+        """A plugin that does only what it is told. Raises `ChannelError` with what is wrong, without secrets."""
+        if self._service.problem:
+            raise ChannelError(self.name, self._service.problem)
+        plugin = self._instantiate()
+        if problem := self._service.refuse(plugin):
+            raise ChannelError(self.name, problem)
+        _tame(plugin, self._timeout, self._service.kind)
+        return plugin
+
+    def _instantiate(self) -> Plugin:
+        import apprise
+        from apprise.exception import AppriseImproperlyConfigured
+
+        target = self._service.target
+        asset = apprise.AppriseAsset(
+            app_id="keepcurrent",
+            app_desc="keepcurrent",
+            app_url="https://pypi.org/project/keepcurrent/",
+            # In our thread, without a limit of its own: both would put the send into Apprise's joined pool.
+            async_mode=False,
+            service_timeout=0,
+            # A redirected POST becomes a GET; its 200 would be taken for a delivery (a captive portal does that).
+            http_redirects=False,
+        )
+        try:
+            plugin = apprise.Apprise.instantiate(
+                target if isinstance(target, str) else dict(target), asset=asset, suppress_exceptions=False
+            )
+        except AppriseImproperlyConfigured as error:
+            # Apprise quotes the wrong token in full.
+            raise ChannelError(self.name, f"cannot be built: {self._redact(str(error))}") from None
+        except Exception as error:  # noqa: BLE001
+            # Plugins of services we never see raise what they like on odd URLs.
+            raise ChannelError(self.name, f"cannot be built: {type(error).__name__}") from None
+        if plugin is None:
+            schema = self._redact(self._service.kind)
+            raise ChannelError(
+                self.name, f"cannot be built: Apprise knows no such service, or the host is missing ({schema}://)"
+            )
+        return plugin
+
+
+def _tame(plugin: Plugin, timeout: float, kind: str) -> None:
+    """Switch off what a URL may have switched on, and everything that we do ourselves."""
+    from apprise import OverflowMode
+
+    plugin.optional = False  # would make each failure a success
+    plugin.retry = 0
+    plugin.overflow_mode = OverflowMode.UPSTREAM
+    plugin.interpret_emojis = False
+    plugin.request_rate_per_sec = 0
+    plugin.throttle = _no_throttle
+    plugin.default_retries = 1
+    # Below our own limit, so that a server that hangs is told from a send in doubt where that is possible.
+    plugin.socket_connect_timeout = min(15.0, timeout * (0.75 if kind == "email" else 0.25))
+    plugin.socket_read_timeout = timeout * 0.7
+
+
+def _no_throttle(*_: object, **__: object) -> None:
+    """In place of Apprise's throttle: it sleeps by wall time, and for as long as a Matrix server's 429 says."""
+
+
+# -- the kinds by their own words --------------------------------------------------------------------
+
+
+def email(
+    name: str,
+    *,
+    host: str,
+    to: str,
+    sender: str,
+    sender_name: str = "",
+    port: int | None = None,
+    security: Security = "starttls",
+    user: str = "",
+    password: str = "",
+    timeout: float = 20.0,
+    gap: float | None = None,
+) -> AppriseChannel:
+    """Mail to one address. Nothing needs escaping."""
+    service = services.email(
+        host=host,
+        to=to,
+        sender=sender,
+        sender_name=sender_name,
+        port=port,
+        security=security,
+        user=user,
+        password=password,
+    )
+    return AppriseChannel(name, service, timeout=timeout, gap=gap)
+
+
+def matrix(
+    name: str,
+    *,
+    homeserver: str,
+    token: str,
+    room: str,
+    ring: bool = False,
+    timeout: float = 20.0,
+    gap: float | None = None,
+) -> AppriseChannel:
+    """A Matrix room: notices that do not ring, unless `ring`."""
+    service = services.matrix(homeserver=homeserver, token=token, room=room, ring=ring)
+    return AppriseChannel(name, service, timeout=timeout, gap=gap)
+
+
+def slack(
+    name: str,
+    *,
+    webhook: str = "",
+    token: str = "",
+    channel: str = "",
+    timeout: float = 20.0,
+    gap: float | None = None,
+) -> AppriseChannel:
+    """Slack: an incoming webhook's full address, or a bot's token and a channel."""
+    return AppriseChannel(name, services.slack(webhook=webhook, token=token, channel=channel), timeout=timeout, gap=gap)
+
+
+def plain(name: str, *, url: str, timeout: float = 20.0, gap: float | None = None) -> AppriseChannel:
+    """Whatever an Apprise URL names."""
+    return AppriseChannel(name, url, timeout=timeout, gap=gap)

@@ -1,0 +1,402 @@
+"""How Apprise is asked to reach a place: mail, Matrix, Slack by their own words, and any Apprise URL.
+
+For the three, what Apprise would get wrong is put right here (facts: Apprise 2.2.0, measured). Sends nothing and
+judges no answer. Nobody has to escape anything: passwords and tokens are handed over as values, not inside a URL.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from bot.model import Limits, Message
+from bot.text import shorten
+
+Security = Literal["starttls", "ssl", "none"]
+Plugin = Any
+"""An Apprise plugin; Apprise ships no types that strict mode accepts."""
+
+MAIL_LIMITS = Limits(title=200, text=30_000, html=60_000)
+# Gmail cuts a mail's HTML at 102 kB.
+
+MATRIX_LIMITS = Limits(title=200, text=7_000, html=7_000, pings=("@room",))
+# An event may have 65,536 bytes. Apprise sends our HTML twice, as it is and as its own plain text of it; a character
+# takes up to four bytes: 7,000 x 8 = 56,000, and the title's part and the event's own fields stay under 5,000.
+
+SLACK_LIMITS = Limits(title=150, text=3_000)
+_SLACK_SECTION = 3_000
+
+GROUP_PINGS = ("@everyone", "@here", "@channel", "@room", "@all")
+"""Words that ring a whole room in one service or another; which one a plain URL leads to is not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One place that Apprise reaches. `target` is an Apprise URL, or what its plugin is built from.
+
+    `problem` says what is wrong with the settings, "" if nothing is known to be. `limits` None: ask the plugin.
+    """
+
+    kind: str
+    target: str | Mapping[str, Any]
+    gap: float
+    secrets: tuple[str, ...] = field(repr=False)
+    limits: Limits | None = None
+    problem: str = ""
+    refuse: Callable[[Plugin], str] = lambda _: ""
+    """Says what is wrong with a plugin as built, "" if nothing is."""
+    prepare: Callable[[Plugin, Message], None] = lambda _, __: None
+    """Sets a plugin up for one message. The plugin belongs to this message alone until it is sent."""
+
+
+# -- mail --------------------------------------------------------------------------------------------
+
+
+def email(
+    *,
+    host: str,
+    to: str,
+    sender: str,
+    sender_name: str = "",
+    port: int | None = None,
+    security: Security = "starttls",
+    user: str = "",
+    password: str = "",
+) -> Service:
+    """Mail through a server of one's own choice."""
+    mode = {"starttls": "starttls", "ssl": "ssl", "none": "insecure"}[security]
+    target = {
+        "schema": "mailto" if security == "none" else "mailtos",
+        "host": host,
+        "smtp_host": host,
+        "port": port,
+        "user": quote(user, safe=""),  # Apprise decodes both once more
+        "password": quote(password, safe=""),
+        "from_addr": sender,
+        "targets": [to],
+        "secure_mode": mode,
+    }
+
+    def prepare(plugin: Plugin, message: Message) -> None:
+        # Set here, not in `target`: there a name with a comma or a bracket would be read as part of an address.
+        plugin.from_addr = [sender_name or "keepcurrent", plugin.from_addr[1]]
+        _stamp_mail(plugin, message)
+
+    problem = "" if bool(user) == bool(password) else "user and password go together: one of them is missing"
+    return Service(
+        kind="email",
+        target=target,
+        gap=2.0,
+        secrets=(password,),
+        limits=MAIL_LIMITS,
+        problem=problem,
+        refuse=_refuse_mail,
+        prepare=prepare,
+    )
+
+
+def _mail_url(url: str) -> Service:
+    return Service(
+        kind="email",
+        target=url,
+        gap=2.0,
+        secrets=tuple(_secrets_in(url)),
+        limits=MAIL_LIMITS,
+        refuse=_refuse_mail,
+        prepare=_stamp_mail,
+    )
+
+
+def _stamp_mail(plugin: Plugin, message: Message) -> None:
+    """Mark a mail as ours: readers and Sieve can drop a second copy, out-of-office replies stay away.
+
+    Apprise always writes a random Message-ID, and a second one beside it would make the mail invalid.
+    """
+    domain = plugin.from_addr[1].rpartition("@")[2] or "localhost"
+    plugin.headers = {
+        **plugin.headers,
+        "X-Keepcurrent-Id": re.sub(r"[^\x21-\x7e]", "_", message.key),
+        "Auto-Submitted": "auto-generated",
+        "List-Id": f"keepcurrent <keepcurrent.{domain}>",
+    }
+
+
+def _refuse_mail(plugin: Plugin) -> str:
+    # Apprise drops a bad address with a warning, then fails each send.
+    if not plugin.targets:
+        return "no valid e-mail address to send to"
+    if len(plugin.targets) > 1 or plugin.cc or plugin.bcc:
+        return "several recipients: make one channel per target"
+    return ""
+
+
+# -- Matrix ------------------------------------------------------------------------------------------
+
+
+def matrix(*, homeserver: str, token: str, room: str, ring: bool = False) -> Service:
+    """A Matrix room, with an access token. `ring`: a message that notifies, instead of a notice that does not."""
+    place = urlsplit(homeserver if "://" in homeserver else f"https://{homeserver}")
+    target = {
+        "schema": "matrix" if place.scheme == "http" else "matrixs",
+        "host": place.hostname,
+        "port": _port(place.netloc),
+        "password": quote(token, safe=""),
+        "targets": [room],
+        "msgtype": "text" if ring else "notice",
+        "include_image": False,
+        "discovery": False,
+        # Encryption sends under random ids, and would publish new keys for the token's device.
+        "e2ee": False,
+    }
+    problem = _room_problem(room)
+    if place.scheme not in ("http", "https") or not place.hostname or place.path.strip("/"):
+        problem = "homeserver must be an address such as https://matrix.example.org"
+    elif not token:
+        problem = "no access token is set"
+    return _matrix_service(target, (token,), problem)
+
+
+def _matrix_url(url: str) -> Service:
+    return _matrix_service(url, tuple(_secrets_in(url)), "")
+
+
+def _matrix_service(target: str | Mapping[str, Any], secrets: tuple[str, ...], problem: str) -> Service:
+    return Service(
+        kind="matrix",
+        target=target,
+        gap=0.5,
+        secrets=secrets,
+        limits=MATRIX_LIMITS,
+        problem=problem,
+        refuse=_refuse_matrix,
+        prepare=_prepare_matrix,
+    )
+
+
+def _prepare_matrix(plugin: Plugin, message: Message) -> None:
+    """Give the event an id that follows from the message, so that a homeserver recognises a repeated send.
+
+    Left to itself, Apprise with a token sends every message of one object under the same random id: the server
+    drops all but the first, and Apprise reports success for each.
+    """
+    plugin.access_token = plugin.password
+    plugin.transaction_id = f"keepcurrent-{hashlib.sha256(message.key.encode()).hexdigest()[:40]}"
+    # Rooms of version 12 have ids without ":server"; Apprise would add one, and the join fails with 404.
+    plugin.hsreq = False
+    plugin.e2ee = False
+    # An alias that does not exist would become a new, empty room, and each send to it a success.
+    plugin._room_create = lambda _room: None  # noqa: SLF001  no public switch; a test sees if it stops working
+
+
+def _refuse_matrix(plugin: Plugin) -> str:
+    if plugin.user or not plugin.password:
+        # Each start would log in anew, Synapse allows five in a row, and a repeated send would arrive twice.
+        return "Matrix wants an access token instead of a user and password"
+    if plugin.users:
+        return "a user is not a room: name a room (!… or #…:server)"
+    if len(plugin.rooms) > 1:
+        return "several rooms: make one channel per target"
+    return _room_problem(plugin.rooms[0] if plugin.rooms else "")
+
+
+def _room_problem(room: str) -> str:
+    return "" if re.fullmatch(r"[!#][^\s,/]+", room) else "room must be an id (!…) or an alias (#…:server)"
+
+
+def _port(netloc: str) -> int | None:
+    port = re.search(r":(\d{1,5})$", netloc)
+    return int(port[1]) if port else None
+
+
+# -- Slack -------------------------------------------------------------------------------------------
+
+_WEBHOOK = re.compile(r"https://hooks\.slack(-gov)?\.com/services/(\w+)/(\w+)/(\w+)/?(?:\?.*)?", re.ASCII)
+
+
+def slack(*, webhook: str = "", token: str = "", channel: str = "") -> Service:
+    """Slack, by an incoming webhook's full address, or by a bot's token and a channel."""
+    target: dict[str, Any] = {"schema": "slack", "include_image": False, "include_footer": False, "use_blocks": False}
+    problem, secrets = "", tuple(filter(None, (token, webhook)))
+    if webhook and token:
+        problem = "set the webhook or the token, not both"
+    elif webhook:
+        found = _WEBHOOK.fullmatch(webhook)
+        if found:
+            gov, first, second, third = found.groups()
+            target |= {"mode": "gov-hook" if gov else "hook", "token_a": first, "token_b": second, "token_c": third}
+            secrets = (webhook, f"{first}/{second}/{third}", first, second, third)
+        else:
+            problem = "webhook must be the full address, https://hooks.slack.com/services/…"
+    elif not token.startswith("xo"):
+        problem = "set the webhook, or a bot's token (xoxb-…) and a channel"
+    elif not channel or re.search(r"[\s,]", channel):
+        problem = "set one channel, such as #threads or its id"
+    else:
+        # An id is sent as it is, anything else as a name.
+        name = f"+{channel}" if re.fullmatch(r"[CGDU][A-Z0-9]{6,}", channel) else channel
+        target |= {"mode": "bot", "access_token": token, "targets": [name]}
+    return _slack_service(target, secrets, problem)
+
+
+def _slack_url(url: str) -> Service:
+    return _slack_service(url, tuple(_secrets_in(url)), "")
+
+
+def _slack_service(target: str | Mapping[str, Any], secrets: tuple[str, ...], problem: str) -> Service:
+    return Service(
+        kind="slack",
+        target=target,
+        gap=1.2,
+        secrets=secrets,
+        limits=SLACK_LIMITS,
+        problem=problem,
+        refuse=_refuse_slack,
+        prepare=_prepare_slack,
+    )
+
+
+def _refuse_slack(plugin: Plugin) -> str:
+    if plugin.mode not in ("hook", "gov-hook", "bot"):
+        return "a Slack workflow takes no notices: make an incoming webhook"
+    return "several channels: make one channel per target" if len(plugin.channels) > 1 else ""
+
+
+def _prepare_slack(plugin: Plugin, message: Message) -> None:
+    """Send our own blocks in place of Apprise's attachment.
+
+    Its attachment folds after a few lines, shows no summary in a notification, and neither it nor its `blocks=yes`
+    keeps to Slack's limits (3,001 characters in a section are `invalid_blocks`, every time).
+    """
+    post = type(plugin)._send.__get__(plugin)  # noqa: SLF001  the only place where the whole payload passes
+    ours = slack_payload(message)
+
+    def send(url: str, payload: Mapping[str, Any], **options: object) -> object:
+        kept = {key: payload[key] for key in ("channel", "thread_ts", "username") if key in payload}
+        return post(url, {**ours, **kept}, **options)
+
+    plugin._send = send  # noqa: SLF001  were it renamed, Apprise's escaped attachment would arrive instead
+
+
+def slack_payload(message: Message) -> dict[str, Any]:
+    """What Slack is sent: the notice as literal text, and its links as links.
+
+    Evidence (docs.slack.dev, "Formatting message text" and "Text object"): `&`, `<`, `>` are control characters in
+    every text object and are escaped there, and only there; `plain_text` knows no markup, so `*`, `_`, backticks and
+    `>` stay as they are, `emoji: false` leaves `:words:` alone; a mrkdwn text would still style them. Links need
+    mrkdwn: those stand in a block of their own, where nothing is the author's but http addresses; `verbatim` keeps
+    Slack from finding channel names in it.
+    """
+    title, sections = _escaped(message.title), list(_sections(_escaped(message.text)))
+    head: dict[str, Any] = {"type": "header", "text": _plain(title)}
+    if len(title) > 150:  # escaped, some titles outgrow a header
+        head = {"type": "section", "text": _plain(title)}
+    blocks = [head] if title else []
+    blocks += [{"type": "section", "text": _plain(section)} for section in sections]
+    if links := _link_lines(message.links):
+        blocks.append({"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": links}})
+    return {"text": title or shorten(message.text, 150), "mrkdwn": False, "unfurl_links": False, "blocks": blocks}
+
+
+def _plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def _escaped(text: str) -> str:
+    return escape(text, quote=False).strip()
+
+
+def _sections(text: str) -> Iterator[str]:
+    """`text` in pieces that a section takes; cut at a line's or a word's end, never inside an escape."""
+    while len(text) > _SLACK_SECTION:
+        head = text[:_SLACK_SECTION]
+        at = max(head.rfind("\n"), 0) or max(head.rfind(" "), 0) or len(re.sub(r"&[a-z]{0,3}$", "", head))
+        yield text[:at].strip() or "…"
+        text = text[at:].strip()
+    if text:
+        yield text
+
+
+def _link_lines(links: tuple[str, ...]) -> str:
+    """Links one a line, as many as a section takes."""
+    lines = ""
+    for link in links:
+        line = f"<{escape(link.replace('|', '%7C'), quote=False)}>"
+        if len(lines) + len(line) + 1 > _SLACK_SECTION:
+            break
+        lines += f"\n{line}" if lines else line
+    return lines
+
+
+# -- anything else -----------------------------------------------------------------------------------
+
+
+def plain(url: str) -> Service:
+    """Any Apprise URL. Those of mail, Matrix and Slack are treated as the structured settings are."""
+    schema = url.partition("://")[0].strip().lower()
+    options = {key.lower(): value.lower() for key, value in parse_qsl(_query(url))}
+    if schema in ("mailto", "mailtos"):
+        return _mail_url(url)
+    if schema in ("matrix", "matrixs") and options.get("mode", "off") == "off" and _has_token(url):
+        return _matrix_url(url)
+    if schema == "slack":
+        return _slack_url(url)
+    if schema == "https" and re.match(r"https://hooks\.slack(-gov)?\.com/", url):
+        return slack(webhook=url)
+    quiet = schema in ("json", "jsons", "console", "stdout", "syslog")
+    return Service(
+        kind=schema or "?",
+        target=url,
+        gap=0.0 if quiet else 1.0,
+        secrets=tuple(_secrets_in(url)),
+        refuse=_refuse_plain,
+    )
+
+
+def plugin_limits(plugin: Plugin) -> Limits:
+    """What a plugin takes, by its own account."""
+    title = plugin.title_maxlen if plugin.title_maxlen > 0 else 100  # 0: the title goes into the body
+    text = max(1, min(plugin.body_maxlen - (0 if plugin.title_maxlen > 0 else title + 10), 30_000))
+    if plugin.resolve_format("text") == "markdown":
+        text = max(1, text // 2)  # Apprise escapes what Markdown would read as markup
+    html = text if plugin.resolve_format("html") == "html" else 0
+    return Limits(title=title, text=text, html=html, pings=GROUP_PINGS)
+
+
+def _refuse_plain(plugin: Plugin) -> str:
+    return "several targets in one URL: make one channel per target" if len(plugin) > 1 else ""
+
+
+def _query(url: str) -> str:
+    return url.partition("?")[2]
+
+
+def _has_token(url: str) -> bool:
+    """Whether a Matrix URL names an account; without one it leads to a webhook service."""
+    return "@" in url.partition("?")[0] or re.search(r"[?&]token=", url) is not None
+
+
+_OPEN_KEYS = {"to", "from", "name", "mode", "format", "cc", "bcc", "reply", "msgtype", "discovery", "hsreq", "version"}
+_OPEN_HOSTS = ("mailto", "matrix", "json", "xml", "form", "ntfy", "gotify", "mattermost", "rocket")
+
+
+def _secrets_in(url: str) -> Iterator[str]:
+    """Whatever in an URL may be secret: rather too much than too little."""
+    schema, _, rest = url.partition("://")
+    address, _, query = rest.partition("?")
+    login, _, place = address.rpartition("@")
+    host, _, path = place.partition("/")
+    yield url
+    yield address
+    user, _, password = login.partition(":")
+    yield password
+    if not password or not schema.lower().startswith(_OPEN_HOSTS):
+        yield user
+    if not schema.lower().startswith(_OPEN_HOSTS):
+        yield host
+    yield from (part for part in (path, *path.split("/")) if "@" not in part)
+    yield from (value for key, value in parse_qsl(query) if key.lower() not in _OPEN_KEYS and len(value) > 3)

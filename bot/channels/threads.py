@@ -1,0 +1,85 @@
+"""Blocking calls in daemon threads, few at a time, awaited with a limit.
+
+Not a pool: Python joins a pool's threads at exit, and a send that hangs would hold the whole program
+(Apprise with a Matrix server that answers 429 "wait 90 s": no exit for five minutes). Does not retry and does
+not stop a call: nothing can. A call that ran out of time goes on by itself; its `Job` tells how it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+
+
+class Job:
+    """A call in a thread of its own."""
+
+    def __init__(self, call: Callable[[], None], name: str) -> None:
+        self.error: BaseException | None = None
+        self._call = call
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._wakers: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the call has returned or raised (then `error` is set)."""
+        return self._ended.is_set()
+
+    async def wait(self, limit: float) -> None:
+        """Wait until the call ends; raises `TimeoutError` after `limit` seconds. The call itself goes on."""
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+
+        def wake() -> None:
+            # The loop may be gone by the time an abandoned call ends.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(woken.set)
+
+        with self._lock:
+            if self.ended:
+                return
+            self._wakers.append(wake)
+        async with asyncio.timeout(limit):
+            await woken.wait()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as error:  # noqa: BLE001  whoever asks for the outcome raises it again
+            self.error = error
+        with self._lock:
+            self._ended.set()
+        for wake in self._wakers:
+            wake()
+
+
+class Threads:
+    """At most `most` calls alive at once; one that nobody waits for any more still counts until it ends."""
+
+    def __init__(self, name: str, most: int = 2) -> None:
+        self._name = name
+        self._most = most
+        self._jobs: list[Job] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether no further call can be started now."""
+        self._jobs = [job for job in self._jobs if not job.ended]
+        return len(self._jobs) >= self._most
+
+    def start(self, call: Callable[[], None]) -> Job:
+        """Start `call`. Only while not `full`."""
+        if self.full:
+            raise RuntimeError(f"{self._name}: all {self._most} threads are busy")
+        job = Job(call, self._name)
+        self._jobs.append(job)
+        job.start()
+        return job
