@@ -1,4 +1,4 @@
-# Settings and data live in the one volume: /data/settings.toml, or KEEPCURRENT_ variables alone.
+# Settings and data live in the one volume: /data/settings.toml (or KEEPCURRENT_ variables alone), /data/data.
 #   docker build -t keepcurrent . && docker run -v keepcurrent:/data keepcurrent
 FROM python:3.13-slim AS build
 WORKDIR /src
@@ -10,7 +10,7 @@ FROM python:3.13-slim
 COPY --from=build /opt/keepcurrent /opt/keepcurrent
 # Any user id works (docker run --user 1234:0 …): the folder belongs to group 0, which such users have.
 RUN mkdir /data && chown 65532:0 /data && chmod 0770 /data
-ENV PATH=/opt/keepcurrent/bin:$PATH PYTHONUNBUFFERED=1 KEEPCURRENT_SETTINGS=/data/settings.toml
+ENV PATH=/opt/keepcurrent/bin:$PATH PYTHONUNBUFFERED=1
 USER 65532:0
 VOLUME /data
 WORKDIR /data

@@ -56,8 +56,8 @@ class FeedState:
 
     `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
     None before the first look and when that look found no thread at all: then every thread is news.
-    `sweep`: the token of the next deeper page to look at, `sweep_page` pages below the first ("" = not known
-    yet), due at `sweep_at`.
+    `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at, `sweep_page`
+    pages below the first ("" = start again at `older`), due at `sweep_at`.
     `held_until`: the site's own Retry-After; kept even by `poll --all`.
     """
 
@@ -73,6 +73,7 @@ class FeedState:
     last_error: str = ""
     newest_key: str = ""
     newest_at: datetime | None = None
+    older: str = ""
     sweep: str = ""
     sweep_page: int = 0
     sweep_at: datetime | None = None

@@ -184,8 +184,7 @@ class Poller:
             horizon = diff.first_horizon(page.entries)
             reading.state = replace(reading.state, baselined=True, horizon=horizon)
             reading.state = schedule.swept(reading.state, "", self.clock())
-        if reading.state.sweep_page == 0:
-            reading.state = replace(reading.state, sweep=page.older)
+        reading.state = replace(reading.state, older=page.older)
         return page.older if verdict.unseen_below else ""
 
     async def _judge(self, reading: _Reading, page: Fetched) -> diff.Verdict:
@@ -203,8 +202,8 @@ class Poller:
 
         A deeper page that fails loses nothing: what was found so far counts, and the sweep goes on there.
         """
-        sweeping = not below and bool(reading.state.sweep) and schedule.sweep_due(start.state, self.clock())
-        token = below or (reading.state.sweep if sweeping else "")
+        sweeping = not below and schedule.sweep_due(start.state, self.clock())
+        token = below or ((reading.state.sweep or reading.state.older) if sweeping else "")
         for _ in range(schedule.DEEPER_PAGES):
             if not token:
                 return

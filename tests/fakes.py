@@ -1,0 +1,303 @@
+"""Stand-ins for tests, mean on purpose: a site that pages, hides, lies and answers 304; a channel that fails in
+every way a channel can; a clock and a store that crash when told to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.dispatch import Dispatcher
+from bot.errors import (
+    ChannelError,
+    ChannelRejected,
+    DeliveryInDoubt,
+    FeedGone,
+    SourceError,
+    SourceRefused,
+    TemporarySourceError,
+)
+from bot.follow import Follower
+from bot.model import (
+    Author,
+    Cursor,
+    Entry,
+    Feed,
+    Fetched,
+    Limits,
+    Located,
+    Message,
+    NotModified,
+    Post,
+    Resolved,
+)
+from bot.poll import Poller
+from bot.runners.lanes import Lane
+from bot.runners.once import Once
+from bot.schedule import Pace
+
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that moves when it is told to. Called, it says the time."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.now = start
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **spans: float) -> None:
+        self.now += timedelta(**spans)
+
+    def seconds(self) -> float:
+        return (self.now - START).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds=seconds)
+
+
+@dataclass
+class Thread:
+    """A thread on the fake site."""
+
+    key: str
+    published: datetime
+    posts: int = 3
+    listed: bool = True
+    readable: bool = True
+    first_post: str = ""
+
+
+@dataclass
+class Site:
+    """What is true at the fake site, and how it misbehaves just now."""
+
+    threads: dict[str, Thread] = field(default_factory=dict)
+    page_size: int = 3
+    fault: str = ""
+    deeper_fault: str = ""
+    not_before: datetime | None = None
+    lies_304: bool = False
+    shuffled: bool = False
+    requests: list[str] = field(default_factory=list)
+
+    def publish(self, key: str, at: datetime, **more: Any) -> Thread:
+        self.threads[key] = Thread(key=key, published=at, **more)
+        return self.threads[key]
+
+    def listing(self) -> list[Thread]:
+        listed = [thread for thread in self.threads.values() if thread.listed]
+        return sorted(listed, key=lambda thread: thread.published, reverse=True)
+
+    def version(self) -> str:
+        return ",".join(thread.key for thread in self.listing()[: self.page_size])
+
+
+class FakeSource:
+    """A source over a `Site`: conditional, paged, expandable."""
+
+    kind = "fake"
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+
+    def locate(self, address: str) -> Located | None:
+        name = address.removeprefix("https://fake.example/").removeprefix("@").casefold()
+        if not name.isidentifier():
+            return None
+        return Located(source=self.kind, feed_id=f"fake:{name}", handle=name)
+
+    async def resolve(self, address: str) -> Resolved:
+        located = self.locate(address)
+        assert located is not None
+        self._misbehave(located.feed_id, self.site.fault)
+        author = Author(handle=located.handle)
+        return Resolved(feed=Feed(id=located.feed_id, source="fake", address=f"@{located.handle}", author=author))
+
+    async def check(self) -> None:
+        self._misbehave("", self.site.fault)
+
+    async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
+        self.site.requests.append("list")
+        self._misbehave(feed.id, self.site.fault)
+        version = self.site.version()
+        if cursor.get("version") == version and (self.site.lies_304 or version):
+            return NotModified(cursor=cursor)
+        return self._page(feed, self.site.listing(), {"version": version})
+
+    async def older(self, feed: Feed, token: str) -> Fetched:
+        self.site.requests.append(f"older {token}")
+        self._misbehave(feed.id, self.site.fault or self.site.deeper_fault)
+        return self._page(feed, [t for t in self.site.listing() if t.published.timestamp() < float(token)], {})
+
+    async def expand(self, entry: Entry) -> Entry:
+        self.site.requests.append(f"thread {entry.key}")
+        thread = self.site.threads[entry.key]
+        if not thread.readable:
+            raise FeedGone(entry.feed_id, "there is no such thread")
+        whole = entry_of(thread, entry.feed_id)
+        posts = tuple(Post(id=f"{thread.first_post or thread.key}.{n}", text=f"post {n}") for n in range(thread.posts))
+        aliases = (thread.first_post,) if thread.first_post else ()
+        return replace(whole, posts=posts, aliases=aliases, whole=True)
+
+    def _page(self, feed: Feed, threads: list[Thread], cursor: Cursor) -> Fetched:
+        page = threads[: self.site.page_size]
+        older = str(page[-1].published.timestamp()) if page else ""
+        if self.site.shuffled:
+            page = page[::-1]
+        entries = tuple(entry_of(thread, feed.id) for thread in page)
+        return Fetched(entries=entries, cursor=cursor, older=older, author=feed.author)
+
+    def _misbehave(self, feed_id: str, fault: str) -> None:
+        if fault == "down":
+            raise TemporarySourceError(feed_id, "fake.example answered 503", not_before=self.site.not_before)
+        if fault == "login":
+            raise SourceRefused(feed_id, "fake.example wants a login")
+        if fault == "bug":
+            raise ZeroDivisionError("a bug in the source")
+        if fault:
+            raise SourceError(feed_id, fault)
+
+
+def entry_of(thread: Thread, feed_id: str = "fake:ann") -> Entry:
+    """The card of a thread."""
+    return Entry(
+        feed_id=feed_id,
+        key=thread.key,
+        url=f"https://fake.example/thread/{thread.key}",
+        author=Author(handle=feed_id.split(":")[1]),
+        title=f"Thread {thread.key}",
+        published=thread.published,
+        post_count=thread.posts,
+        posts=(Post(id=f"{thread.key}.0", text=f"post 0 of {thread.key}"),),
+    )
+
+
+class FakeChannel:
+    """A channel whose `mode` says how the next sends go; `inbox` holds what arrived."""
+
+    def __init__(self, name: str = "me", *, gap: float = 0.0, clock: Clock | None = None) -> None:
+        self.name = name
+        self.limits = Limits()
+        self.gap = gap
+        self.mode = "ok"
+        self.retry_after: float | None = None
+        self.inbox: list[Message] = []
+        self.starts: list[float] = []
+        self._clock = clock
+
+    async def send(self, message: Message) -> None:
+        if self._clock:
+            self.starts.append(self._clock.seconds())
+        if self.mode in ("ok", "arrives, then fails"):
+            self.inbox.append(message)
+        if self.mode == "arrives, then fails":
+            raise DeliveryInDoubt(self.name, "the answer was lost")
+        if self.mode == "lost":
+            raise DeliveryInDoubt(self.name, "timed out")
+        if self.mode == "down":
+            raise ChannelError(self.name, "503", retry_after=self.retry_after)
+        if self.mode == "refused":
+            raise ChannelRejected(self.name, "bad token")
+        if self.mode == "bug":
+            raise ZeroDivisionError("a bug in the channel")
+
+    async def check(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class CrashingStore:
+    """A store whose `fuse`-th write kills the process: before it is done, or just after."""
+
+    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused"})
+
+    def __init__(self, behind: Any, fuse: int = -1, *, after: bool = False) -> None:
+        self._behind = behind
+        self.fuse = fuse
+        self.after = after
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._behind, name)
+        if name not in self.WRITES:
+            return method
+
+        async def write(*args: Any, **kwargs: Any) -> Any:
+            self.fuse -= 1
+            if self.fuse == 0 and not self.after:
+                raise Crash
+            result = await method(*args, **kwargs)
+            if self.fuse == 0:
+                raise Crash
+            return result
+
+        return write
+
+
+@dataclass
+class World:
+    """The program put together over fakes, for flow tests."""
+
+    store: Any
+    site: Site = field(default_factory=Site)
+    clock: Clock = field(default_factory=Clock)
+    channels: tuple[FakeChannel, ...] = ()
+    pace: Pace = field(default_factory=Pace)
+    chance: float = 0.5
+
+    def __post_init__(self) -> None:
+        self.channels = self.channels or (FakeChannel(clock=self.clock),)
+        self.source = FakeSource(self.site)
+        self.build()
+
+    def build(self) -> None:
+        """Start the program, as after a restart: everything but store, site and channels is new."""
+        sources = {"fake": self.source}
+        names = tuple(channel.name for channel in self.channels)
+        self.poller = Poller(
+            store=self.store,
+            sources=sources,
+            channels=names,
+            pace=self.pace,
+            clock=self.clock,
+            chance=lambda: self.chance,
+        )
+        self.dispatcher = Dispatcher(
+            store=self.store,
+            channels={channel.name: channel for channel in self.channels},
+            zone=UTC,
+            clock=self.clock,
+            monotonic=self.clock.seconds,
+            chance=lambda: self.chance,
+        )
+        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
+        lanes = [
+            Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
+        ]
+        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, concurrency=4)
+
+    async def follow(self, address: str = "@ann", channels: Iterable[str] = (), **more: Any) -> Any:
+        return await self.follower.follow(address, tuple(channels), **more)
+
+    async def round(self, *, hours: float = 1) -> Any:
+        """Let time pass, then make one round over all authors that are due."""
+        self.clock.advance(hours=hours)
+        return await self.once.round(await self.store.due_feeds(self.clock()))
+
+    def arrived(self, channel: int = 0) -> list[str]:
+        """Keys of the threads that arrived at a channel, one for each time."""
+        return [
+            link.rsplit("/", 1)[1]
+            for message in self.channels[channel].inbox
+            for link in dict.fromkeys(message.links)
+            if "/thread/" in link
+        ]

@@ -1,0 +1,206 @@
+"""One batch to one channel: sent, refused, in doubt, waiting; and what a restart makes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from bot.dispatch import take_back
+from bot.stores.memory import MemoryStore
+from tests.fakes import START, FakeChannel, World
+
+
+@pytest.fixture
+async def world() -> World:
+    world = World(store=MemoryStore())
+    world.site.publish("old", START - timedelta(days=1))
+    await world.follow()
+    return world
+
+
+def publish(world: World, key: str = "new") -> None:
+    world.site.publish(key, world.clock() + timedelta(seconds=1 + len(world.site.threads)))
+
+
+async def outbox(world: World):
+    return [(d.state, d.attempts, d.error) for d in await world.store.deliveries()]
+
+
+async def test_a_temporary_failure_is_tried_again(world):
+    """A channel that is down gets the notice when it is back."""
+    world.channels[0].mode = "down"
+    publish(world)
+    await world.round()
+    failed = await outbox(world)
+    world.channels[0].mode = "ok"
+    await world.round()
+
+    assert failed == [("pending", 1, "503")]
+    assert world.arrived() == ["new"]
+
+
+async def test_a_retry_after_is_kept(world):
+    """The channel's own time to wait counts, however short the back-off is."""
+    world.channels[0].mode, world.channels[0].retry_after = "down", 7200
+    publish(world)
+    await world.round()
+    world.channels[0].mode = "ok"
+    await world.round(hours=1.9)
+    early = world.arrived()
+    await world.round(hours=0.2)
+
+    assert (early, world.arrived()) == ([], ["new"])
+
+
+async def test_a_refusal_is_dead_at_once_and_blocks_nothing(world):
+    """A bad token ends the delivery with its reason; the next one is tried."""
+    world.channels[0].mode = "refused"
+    publish(world)
+    await world.round()
+    dead = await outbox(world)
+    world.channels[0].mode = "ok"
+    publish(world, "next")
+    await world.round()
+
+    assert dead == [("dead", 1, "bad token")]
+    assert world.arrived() == ["next"]
+
+
+async def test_a_bug_in_a_channel_is_a_refusal(world, caplog):
+    """What cannot be composed or sent is dead with a reason, and never blocks what is behind it."""
+    world.channels[0].mode = "bug"
+    publish(world)
+    await world.round()
+
+    assert await outbox(world) == [("dead", 1, "ZeroDivisionError in this program, see the log")]
+
+
+async def test_a_lost_answer_is_in_doubt_and_tried_again_saying_so(world):
+    """An answer that was lost leaves the delivery `unknown`; the repeat says that it may be one, under the same key."""
+    world.channels[0].mode = "arrives, then fails"
+    publish(world)
+    await world.round()
+    doubt = await outbox(world)
+    world.channels[0].mode = "ok"
+    await world.round()
+    first, second = world.channels[0].inbox
+
+    assert doubt == [("unknown", 1, "the answer was lost")]
+    assert first.key == second.key
+    assert "may repeat" not in first.text
+    assert "may repeat" in second.text
+
+
+async def test_doubt_is_tried_again_after_ten_seconds(world):
+    """The first further try of an `unknown` delivery comes after 10 s, and not sooner."""
+    world.channels[0].mode = "lost"
+    world.chance = 0.0
+    publish(world)
+    await world.round()
+    await world.round(hours=9 / 3600)
+    before = (await outbox(world))[0][1]
+    await world.round(hours=1.1 / 3600)
+
+    assert (before, (await outbox(world))[0][1]) == (1, 2)
+
+
+async def test_a_backlog_arrives_in_order(world):
+    """What piled up while a channel was down arrives once, in the order of writing."""
+    world.channels[0].mode = "down"
+    for n in range(5):
+        publish(world, f"new{n}")
+        await world.round()
+    world.channels[0].mode = "ok"
+    await world.round()
+
+    assert world.arrived() == [f"new{n}" for n in range(5)]
+
+
+async def test_a_notice_that_alone_fails_lets_the_others_pass(world, monkeypatch):
+    """A message that the channel fails on every time comes to stand behind those that can be sent."""
+    send = FakeChannel.send
+
+    async def picky(self: FakeChannel, message):
+        self.mode = "down" if "poison" in message.text else "ok"
+        await send(self, message)
+
+    monkeypatch.setattr(FakeChannel, "send", picky)
+    publish(world, "poison")
+    publish(world, "good")
+    for _ in range(12):
+        await world.round(hours=0.1)
+
+    assert world.arrived() == ["good"]
+
+
+async def test_a_delivery_is_given_up_after_a_week_of_tries(world):
+    """A channel that never comes back ends in `dead`, with the reason."""
+    world.channels[0].mode = "down"
+    publish(world)
+    for _ in range(175):
+        await world.round(hours=2)
+
+    assert await outbox(world) == [("dead", 170, "given up after 170 tries: 503")]
+
+
+async def test_the_gap_between_sends_is_kept(world):
+    """Sends to one channel start at least `gap` apart."""
+    world.channels = (FakeChannel(gap=1.5, clock=world.clock),)
+    world.build()
+    for n in range(4):
+        publish(world, f"new{n}")
+    await world.round()
+    starts = world.channels[0].starts
+
+    assert [round(b - a, 3) for a, b in zip(starts, starts[1:], strict=False)] == [1.5, 1.5, 1.5]
+
+
+async def test_what_was_being_sent_at_a_crash_is_in_doubt(world):
+    """A dead owner's claim is taken back: `unknown`, due ten seconds after the send began."""
+    publish(world)
+    await world.round(hours=0)
+    world.clock.advance(hours=1)
+    await world.poller.poll("fake:ann")
+    began = world.clock()
+    assert await world.store.claim("me", began)
+    world.clock.advance(seconds=3)
+    await take_back(world.store, world.clock)
+    (row,) = await world.store.deliveries()
+
+    assert (row.state, row.doubtful, row.due_at) == ("unknown", True, began + timedelta(seconds=10))
+
+
+async def test_a_cancelled_send_is_settled_as_in_doubt(world):
+    """When the program is told to stop in mid-send, the outbox says that it may have arrived."""
+    hanging = asyncio.Event()
+
+    async def hang(message):
+        hanging.set()
+        await asyncio.Event().wait()
+
+    world.channels[0].send = hang
+    publish(world)
+    world.clock.advance(hours=1)
+    await world.poller.poll("fake:ann")
+    task = asyncio.create_task(world.dispatcher.dispatch("me"))
+    await hanging.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await outbox(world) == [("unknown", 1, "stopped while sending")]
+
+
+async def test_one_dead_channel_delays_no_other():
+    """The other channel has its notice in the same round."""
+    world = World(store=MemoryStore())
+    world.channels = (FakeChannel("dead"), FakeChannel("alive"))
+    world.channels[0].mode = "lost"
+    world.build()
+    await world.follow()
+    publish(world)
+    await world.round()
+
+    assert world.arrived(1) == ["new"]
