@@ -12,7 +12,7 @@ from html import escape
 from urllib.parse import urlsplit
 
 from bot.model import Entry, Post
-from bot.show import moment, rfc3339
+from bot.times import moment, rfc3339
 
 _MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#+-!|~"})
 

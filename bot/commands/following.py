@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from datetime import date
 
-from bot import show
+from bot import show, times
 from bot.app import App, now, open_app
 from bot.commands.setting import named_channels
 from bot.errors import SettingsError, SourceError, SourceRefused
@@ -66,7 +66,7 @@ def _introduce(followed: Followed, channels: Iterable[str], app: App) -> None:
         show.line(f"{len(followed.threads)} threads are there already and will not be announced. The newest:")
         for entry in sorted(followed.threads, key=_published, reverse=True)[:SHOWN]:
             posts = f"{entry.post_count} posts, " if entry.post_count else ""
-            show.line(f"  {show.moment(entry.published, app.settings.zone)}  {entry.title}  ({posts}{entry.url})")
+            show.line(f"  {times.moment(entry.published, app.settings.zone)}  {entry.title}  ({posts}{entry.url})")
     if followed.sent:
         show.line(f"{len(followed.sent)} of them: notices follow now.")
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bot import show
+from bot import show, times
 from bot.app import now, open_store
 from bot.errors import SettingsError
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
@@ -56,9 +56,9 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
             (
                 feed.author.label,
                 feed.source,
-                show.when(state.last_polled_at, time),
-                "paused" if feed.paused else show.when(state.next_poll_at or time, time),
-                show.moment(state.newest_at, zone),
+                times.when(state.last_polled_at, time),
+                "paused" if feed.paused else times.when(state.next_poll_at or time, time),
+                times.moment(state.newest_at, zone),
                 author_state(feed, state),
             )
             for feed, state in feeds
@@ -85,10 +85,10 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
         "source": feed.source,
         "name": feed.author.name or feed.author.handle,
         "paused": feed.paused,
-        "last_check": show.rfc3339(state.last_polled_at),
-        "next_check": None if feed.paused else show.rfc3339(state.next_poll_at),
+        "last_check": times.rfc3339(state.last_polled_at),
+        "next_check": None if feed.paused else times.rfc3339(state.next_poll_at),
         "newest_thread": state.newest_key or None,
-        "newest_published": show.rfc3339(state.newest_at),
+        "newest_published": times.rfc3339(state.newest_at),
         "failures": state.failures,
         "error": state.last_error or None,
     }
@@ -114,7 +114,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         ("published", "author", "title", "posts", "state", "id"),
         [
             (
-                show.moment(thread.published, settings.zone),
+                times.moment(thread.published, settings.zone),
                 feed.address,
                 thread.title,
                 str(thread.post_count or ""),
@@ -154,8 +154,8 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
         "title": thread.title,
         "url": thread.url,
         "posts": thread.post_count,
-        "published": show.rfc3339(thread.published),
-        "first_seen": show.rfc3339(thread.first_seen),
+        "published": times.rfc3339(thread.published),
+        "first_seen": times.rfc3339(thread.first_seen),
         "state": fate,
     }
 
@@ -204,7 +204,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 _address(row.first, feeds),
                 _several([d.entry_key for d in row.deliveries]),
                 str(row.first.attempts),
-                show.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
+                times.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
                 row.first.error,
             )
             for row in rows
@@ -230,7 +230,7 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
         "author": _address(row.first, feeds),
         "threads": [delivery.entry_key for delivery in row.deliveries],
         "attempts": row.first.attempts,
-        "due": show.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
+        "due": times.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
         "error": row.first.error or None,
     }
 
@@ -248,13 +248,13 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
             continue
         first = row.first
         show.line(f"{first.batch}: {first.state}, to {first.channel}, {first.attempts} attempts")
-        show.line(f"  queued {show.moment(first.created_at, zone)}")
+        show.line(f"  queued {times.moment(first.created_at, zone)}")
         if first.claimed_at:
-            show.line(f"  last try began {show.moment(first.claimed_at, zone)}")
+            show.line(f"  last try began {times.moment(first.claimed_at, zone)}")
         if first.state in ("pending", "unknown"):
-            show.line(f"  next try {show.moment(first.due_at, zone)}")
+            show.line(f"  next try {times.moment(first.due_at, zone)}")
         if first.sent_at:
-            show.line(f"  sent {show.moment(first.sent_at, zone)}")
+            show.line(f"  sent {times.moment(first.sent_at, zone)}")
         if first.error:
             show.line(f"  {first.error}")
         for delivery in row.deliveries:

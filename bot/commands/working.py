@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bot import diff, render, show
+from bot import diff, render, show, times
 from bot.app import App, now, open_app, open_store
 from bot.commands.listing import rows_of
 from bot.commands.setting import named_channels
@@ -88,7 +88,7 @@ def _skip(feed: Feed, state: FeedState) -> str:
     if feed.paused:
         return f"{feed.address} is paused"
     if is_held(state, now()):
-        return f"{feed.address}: the site asked to wait until {show.rfc3339(state.held_until)}"
+        return f"{feed.address}: the site asked to wait until {times.rfc3339(state.held_until)}"
     return ""
 
 
@@ -136,7 +136,7 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
                     _tell_preview(*look)
             for row in rows_of(await store.deliveries(("pending", "unknown"))):
                 keys = ", ".join(d.entry_key for d in row.deliveries)
-                due = show.when(row.first.due_at, now())
+                due = times.when(row.first.due_at, now())
                 show.line(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
     finally:
         await store.close()

@@ -1,0 +1,36 @@
+"""Times as machines and as people write them. Pure: the time now is an argument."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+
+def rfc3339(time: datetime | None) -> str | None:
+    """A time for machines, in UTC: `2026-11-22T22:30:00Z`."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
+
+
+def moment(time: datetime | None, zone: tzinfo) -> str:
+    """A time for people, in their zone: `2026-11-22 23:30`."""
+    return time.astimezone(zone).strftime("%Y-%m-%d %H:%M") if time else "never"
+
+
+def span(delay: timedelta) -> str:
+    """A length of time for people: `30 min`, `2 h`, `1 d 3 h`."""
+    seconds = max(int(delay.total_seconds()), 0)
+    if seconds < 90:
+        return f"{seconds} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    if seconds < 36 * 3600:
+        return f"{round(seconds / 3600)} h"
+    return f"{round(seconds / 86400)} d"
+
+
+def when(time: datetime | None, now: datetime) -> str:
+    """A time as people say it: `in 20 min`, `3 h ago`, `now`, `never`."""
+    if time is None:
+        return "never"
+    if time > now:
+        return f"in {span(time - now)}"
+    return "now" if now - time < timedelta(seconds=5) else f"{span(now - time)} ago"

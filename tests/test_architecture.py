@@ -1,0 +1,113 @@
+"""Who may import whom. The rule keeps the pure modules pure and the adapters ignorant of the flow."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+BOT = Path(__file__).parents[1] / "bot"
+MODULES = sorted(path.relative_to(BOT) for path in BOT.rglob("*.py"))
+
+# What a module may import of ours. A name ending in "." is a package: any module in it.
+ALLOWED = {
+    "model": set(),
+    "text": set(),
+    "log": set(),
+    "times": set(),
+    "show": {"text"},
+    "errors": {"model"},
+    "protocols": {"model", "errors"},
+    "conditional": {"model"},
+    "schedule": {"model", "errors"},
+    "diff": {"model", "errors", "schedule"},
+    "compose": {"model", "text"},
+    "render": {"model", "text", "times"},
+    "http": {"model", "errors", "conditional"},
+    "poll": {"model", "errors", "protocols", "diff", "schedule"},
+    "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
+    "follow": {"model", "errors", "protocols", "diff", "poll"},
+    "settings": {"errors"},
+    "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
+    "stores.": {"model", "errors", "text", "stores."},
+    "channels.": {"model", "errors", "text", "channels."},
+    "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "runners."},
+    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
+}
+PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render"]
+IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib", "subprocess"}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of ours that a file imports, by their name below `bot`; and other top-level modules as they are."""
+    found = set()
+    for node in ast.walk(ast.parse((BOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            package = (BOT.parent / node.module.replace(".", "/")).is_dir()
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} if package else {node.module}
+    return found
+
+
+def ours(path: Path) -> set[str]:
+    return {name.removeprefix("bot.") for name in imports(path) if name.startswith("bot.")} - {"__version__"}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
+def rule(name: str) -> set[str] | None:
+    package = name.split(".")[0] + "."
+    return ALLOWED.get(name, ALLOWED.get(package) if "." in name else None)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_a_module_imports_only_what_it_may(path):
+    """The import rule holds."""
+    allowed = rule(name_of(path))
+    if allowed is None:
+        pytest.skip("the composition root, the commands and the packages' own files may import anything")
+    packages = tuple(name for name in allowed if name.endswith("."))
+    wrong = {name for name in ours(path) if name not in allowed and not name.startswith(packages)}
+
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_module_touches_nothing_outside(name):
+    """No I/O, no clock, no chance, no log in the modules that decide."""
+    path = Path(f"{name}.py")
+    source = (BOT / path).read_text()
+
+    assert not {module.split(".")[0] for module in imports(path)} & IMPURE_MODULES
+    assert not re.search(r"\bdatetime\.now\(|\bdate\.today\(|\bopen\(", source)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_only_the_composition_root_and_the_demo_know_adapters(path):
+    """An adapter is known by its name in a table, not by an import."""
+    name = name_of(path)
+    if name.split(".")[0] in ("sources", "stores", "channels"):
+        pytest.skip("is an adapter")
+    adapters = {n for n in ours(path) if n.split(".")[0] in ("sources", "stores", "channels")}
+    if name.split(".")[0] in ("commands", "demo"):
+        adapters -= {"stores.memory", "channels.console"}
+
+    assert not adapters
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    """No utils, helpers, common, manager, handler."""
+    assert not {path.stem for path in MODULES} & {"utils", "helpers", "common", "manager", "handler", "misc"}
+
+
+def test_only_settings_reads_the_environment():
+    """Settings are read once, in one place. (`show` asks TERM and NO_COLOR, which are the terminal's.)"""
+    readers = {name_of(p) for p in MODULES if re.search(r"os\.environ|os\.getenv", (BOT / p).read_text())}
+
+    assert readers <= {"settings", "show", "cli"}
