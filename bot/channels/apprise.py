@@ -127,9 +127,9 @@ class AppriseChannel:
         if self._service.problem:
             raise ChannelError(self.name, self._service.problem)
         plugin = self._instantiate()
+        _tame(plugin, self._timeout, self._service.kind)
         if problem := self._service.refuse(plugin):
             raise ChannelError(self.name, problem)
-        _tame(plugin, self._timeout, self._service.kind)
         return plugin
 
     def _instantiate(self) -> Plugin:
