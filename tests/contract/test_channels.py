@@ -118,7 +118,7 @@ async def test_a_composed_notice_is_taken(case: Case) -> None:
 async def test_the_biggest_notice_is_taken(case: Case) -> None:
     """A notice that fills every limit with the widest characters is taken."""
     limits = case.channel.limits
-    filler = "&𝔘\"" * max(limits.text, limits.html)
+    filler = '&𝔘"' * max(limits.text, limits.html)
     big = message(
         title=("&𝔘" * limits.title)[: limits.title],
         text=filler[: limits.text],
@@ -329,9 +329,7 @@ async def test_options_that_hide_failures_are_switched_off(option: str) -> None:
         (f"mailto://u:{WEB_SECRET}@example.org?to=a@example.org&cc=b@example.org", "one channel per target"),
     ],
 )
-async def test_check_says_what_is_wrong_without_secrets(
-    url: str, said: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_check_says_what_is_wrong_without_secrets(url: str, said: str, caplog: pytest.LogCaptureFixture) -> None:
     """A channel that cannot be built says why, and neither its words nor any log hold the secret."""
     caplog.set_level(logging.DEBUG)
 

@@ -29,7 +29,7 @@ class MailServer:
         self.hold: asyncio.Event | None = None
         """Set: the answer to DATA waits for it."""
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         if self.rcpt_answer:
@@ -37,7 +37,7 @@ class MailServer:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         if self.hold is not None:
             await self.hold.wait()
         if self.data_answer:
@@ -53,7 +53,7 @@ class MailServer:
     ) -> AuthResult:
         login = (data.login.decode(), data.password.decode())
         self.logins.append(login)
-        return AuthResult(success=self.account is None or login == self.account)
+        return AuthResult(success=self.account is None or login == self.account, handled=False)
 
 
 @asynccontextmanager

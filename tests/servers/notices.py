@@ -27,7 +27,11 @@ POSTS = (
         links=("https://papers.example/bridges_(2019).pdf",),
         media=(Media(kind="image", url="https://img.example/1.jpg", alt="A bridge in fog"),),
     ),
-    Post(id="4", text="שלום לכולם — and that is all. @room <!channel> <@U123>", quotes=("https://x.example/eve/status/77",)),
+    Post(
+        id="4",
+        text="שלום לכולם — and that is all. @room <!channel> <@U123>",
+        quotes=("https://x.example/eve/status/77",),
+    ),
 )
 
 

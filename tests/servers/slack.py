@@ -17,7 +17,11 @@ from slack_sdk.models.blocks import Block
 
 from tests.servers.web import listen
 
-WEBHOOK_TOKENS = {"revoked": (403, "invalid_token"), "gone": (404, "no_service"), "off": (403, "action_prohibited")}
+WEBHOOK_TOKENS = {
+    "TokenRevoked": (403, "invalid_token"),
+    "TokenGone": (404, "no_service"),
+    "TokenOff": (403, "action_prohibited"),
+}
 API_CHANNELS = {"#missing": "channel_not_found", "#foreign": "not_in_channel", "#archived": "is_archived"}
 
 
@@ -91,7 +95,7 @@ def _is_valid(block: dict[str, Any]) -> bool:
     text = block.get("text") or {}
     if not text.get("text") or (block["type"] == "header" and text.get("type") != "plain_text"):
         return False
-    if text.get("type") == "plain_text" and "verbatim" in text or text.get("type") == "mrkdwn" and "emoji" in text:
+    if (text.get("type") == "plain_text" and "verbatim" in text) or (text.get("type") == "mrkdwn" and "emoji" in text):
         return False
     try:
         Block.parse(json.loads(json.dumps(block))).validate_json()
