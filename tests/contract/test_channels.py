@@ -12,9 +12,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.channels import apprise as channels
+from bot.channels.classify import classify
 from bot.channels.console import ConsoleChannel
+from bot.channels.listen import Fact
 from bot.compose import compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.protocols import Channel
@@ -264,6 +268,58 @@ async def test_a_busy_server_is_asked_again_when_it_says() -> None:
 
         assert type(caught.value) is ChannelError
         assert caught.value.retry_after == 41
+
+
+async def test_a_matrix_limit_is_passed_on_and_not_slept_out() -> None:
+    """A 429 of a homeserver ends at once, with the wait that it asks for."""
+    async with web.record() as server:
+        server.status, server.body = 429, '{"errcode": "M_LIMIT_EXCEEDED", "error": "x", "retry_after_ms": 90000}'
+        channel = channels.matrix(
+            "me", homeserver=f"http://127.0.0.1:{server.port}", token="t0ken", room="!a:b", timeout=5
+        )
+
+        with pytest.raises(ChannelError, match="429 M_LIMIT_EXCEEDED") as caught:
+            await channel.send(message())
+
+        assert type(caught.value) is ChannelError
+        assert caught.value.retry_after == 90
+
+
+@pytest.mark.parametrize(
+    ("fact", "kind", "verdict"),
+    [
+        (Fact(smtp=451, said="4.7.1 greylisted"), "email", "again"),
+        (Fact(smtp=535, said="5.7.8 no"), "email", "never"),
+        (Fact(trouble="dropped"), "email", "doubt"),
+        (Fact(trouble="dropped", sending=False), "matrix", "again"),
+        (Fact(trouble="tls"), "email", "again"),
+        (Fact(trouble="unsupported", said="STARTTLS extension not supported"), "email", "never"),
+        (Fact(http=502, said="<html>"), "matrix", "again"),
+        (Fact(http=404, said="<html>"), "matrix", "again"),
+        (Fact(http=404, said='{"errcode": "M_NOT_FOUND"}'), "matrix", "never"),
+        (Fact(http=413, said='{"errcode": "M_TOO_LARGE"}'), "matrix", "never"),
+        (Fact(http=400, said="invalid_blocks"), "slack", "never"),
+        (Fact(http=200, said='{"ok": false, "error": "internal_error"}'), "slack", "doubt"),
+        (Fact(http=200, said='{"ok": false, "error": "ratelimited"}'), "slack", "again"),
+        (Fact(http=200, said="<html>portal</html>"), "slack", "again"),
+        (Fact(http=408), "json", "again"),
+        (Fact(http=410), "json", "never"),
+        (Fact(), "json", "again"),
+    ],
+)
+def test_an_answer_means(fact: Fact, kind: str, verdict: str) -> None:
+    """Temporary, final or in doubt, by its code."""
+    assert classify(fact, kind).kind == verdict
+
+
+@given(st.text(), st.sampled_from(["email", "matrix", "slack", "json"]), st.integers(0, 999))
+def test_a_reason_is_one_short_line(said: str, kind: str, code: int) -> None:
+    """Whatever a server says."""
+    for fact in (Fact(smtp=code, said=said), Fact(http=code, said=said)):
+        reason = classify(fact, kind).reason
+
+        assert 0 < len(reason) <= 200
+        assert reason == " ".join(reason.split())
 
 
 async def test_a_redirect_is_no_delivery() -> None:

@@ -154,7 +154,7 @@ async def test_a_wrong_password_is_final_and_says_the_mend() -> None:
     """535 names the mend, and neither it nor the error shows the password."""
     async with mail.serve(login=True) as server:
         server.account = ("you", "right")
-        with pytest.raises(ChannelRejected, match="535 .*app password") as caught:
+        with pytest.raises(ChannelRejected, match=r"535 .*app password") as caught:
             await channel_to(server, user="you", password=AWKWARD).send(message())
 
     assert AWKWARD not in str(caught.value)

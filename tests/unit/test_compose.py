@@ -126,6 +126,17 @@ def test_links_come_once_and_the_threads_own_first() -> None:
     assert message.text.count(link) == 1
 
 
+def test_too_many_links_are_counted() -> None:
+    """A list of links leaves room for the words, and says how many it leaves out."""
+    links = tuple(f"https://papers.example/{number}" for number in range(100))
+    text = noted(entry(posts=(Post(id="1", text="Words. " * 100, links=links),)), Limits(text=1500)).text
+    named = text.count("https://papers.example/")
+
+    assert 5 < named < 100
+    assert text.endswith(f"… and {100 - named} more")
+    assert text.count("Words.") > 50
+
+
 def test_pings_are_broken_and_links_still_work() -> None:
     """A word that rings is split, in an address it is percent-encoded."""
     posts = (Post(id="1", text="hi @Room and https://a.example/@room/x", links=("https://b.example/@room",)),)
