@@ -64,6 +64,7 @@ class _View:
     """What the templates show. Every string is clean and tame already; `posts` and titles may hold links."""
 
     notes: tuple[str, ...] = ()
+    title: str = ""
     heading: str = ""
     byline: str = ""
     link: str = ""
@@ -72,6 +73,7 @@ class _View:
     rest: str = ""
     rest_link: str = ""
     links: tuple[str, ...] = ()
+    more_links: int = 0
     total: int = 0
 
 
@@ -82,6 +84,7 @@ def _single(batch: Batch, entry: Entry, tame: _Tamer, zone: tzinfo) -> _View:
     link = tame.link(entry.url)
     return _View(
         notes=_notes(batch, entry),
+        title=title,
         heading="" if said else title,
         byline=" · ".join(filter(None, (_label(batch, entry, tame), *_facts(entry, zone)))),
         link=link,
@@ -257,7 +260,8 @@ class _Views:
         rest = f"… and {_count(missing, 'more post')}:" if missing > 0 and self.full.posts else ""
         if not whole and not rest:
             rest = "… the rest:"
-        return replace(self.full, posts=posts, rest=rest)
+        heading = self.full.heading if posts else self.full.title
+        return replace(self.full, heading=heading, posts=posts, rest=rest)
 
     def _list(self, step: int) -> _View:
         if step == 0:
@@ -270,7 +274,7 @@ class _Views:
         return replace(self.full, items=brief[:kept], rest=f"… and {missing} more:" if missing else "")
 
     def _bare(self, step: int) -> _View:
-        view = replace(self.full, links=(), posts=(), items=(), rest="")
+        view = replace(self.full, heading=self.full.title, links=(), more_links=0, posts=(), items=(), rest="")
         if step >= 2:
             view = replace(view, byline="", heading=shorten(view.heading, 100))
         if step >= 3:
@@ -280,13 +284,27 @@ class _Views:
 
 def _fit(views: _Views, render: Callable[[_View], str], limit: int) -> tuple[str, _View]:
     """The longest form of the notice that `limit` allows, and what it shows; "" if none does."""
+    views = _Views(_with_fewer_links(views.full, render, limit))
     low, high = 0, len(views) - 1
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if len(render(views[middle])) <= limit else (middle + 1, high)
+    if low > len(views.full.posts) and views.full.links:
+        # Some words of the thread are worth more than its links.
+        bare = replace(views.full, links=(), more_links=len(views.full.links) + views.full.more_links)
+        return _fit(_Views(bare), render, limit)
     view = _with_part(views, views[low], render, limit) if low else views[low]
     text = render(view)
     return (text, view) if text and len(text) <= limit else ("", _View())
+
+
+def _with_fewer_links(view: _View, render: Callable[[_View], str], limit: int) -> _View:
+    """`view` with a list of links that takes at most a third of `limit`, and the number of those left out."""
+    room = len(render(replace(view, links=()))) + limit // 3
+    kept = list(view.links)
+    while kept and len(render(replace(view, links=tuple(kept)))) > room:
+        kept = kept[: len(kept) // 2]
+    return replace(view, links=tuple(kept), more_links=view.more_links + len(view.links) - len(kept))
 
 
 def _with_part(views: _Views, view: _View, render: Callable[[_View], str], limit: int) -> _View:

@@ -6,8 +6,6 @@ here. Apprise is loaded at the first use, and everything of it runs in daemon th
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from bot.channels import services
 from bot.channels.classify import classify
 from bot.channels.listen import Heard, Redactor, listening, silence
@@ -27,6 +25,7 @@ class AppriseChannel:
         self.name = name
         self._service = services.plain(to) if isinstance(to, str) else to
         self.gap = self._service.gap if gap is None else gap
+        self._limits = self._service.limits
         self._timeout = timeout
         self._redact = Redactor(self._service.secrets)
         self._threads = Threads(f"channel {name}")
@@ -34,16 +33,20 @@ class AppriseChannel:
         self._spare: Plugin | None = None
         silence()
 
-    @cached_property
+    @property
     def limits(self) -> Limits:
-        """What one message may hold. For a URL of another kind than the three, this loads Apprise to ask it."""
-        if self._service.limits is not None:
-            return self._service.limits
-        try:
-            with listening():
-                return services.plugin_limits(self._build())
-        except ChannelError:
-            return Limits()
+        """What one message may hold. For a URL of another kind than the three, the first look loads Apprise."""
+        if self._limits is None:
+            try:
+                with listening():
+                    self._limits = services.plugin_limits(self._build())
+            except ChannelError:
+                self._limits = Limits()
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self._limits = limits
 
     async def send(self, message: Message) -> None:
         """Send one message; see `Channel.send`. What timed out and arrived after all is not sent again."""
@@ -127,9 +130,9 @@ class AppriseChannel:
         if self._service.problem:
             raise ChannelError(self.name, self._service.problem)
         plugin = self._instantiate()
+        _tame(plugin, self._timeout, self._service.kind)
         if problem := self._service.refuse(plugin):
             raise ChannelError(self.name, problem)
-        _tame(plugin, self._timeout, self._service.kind)
         return plugin
 
     def _instantiate(self) -> Plugin:

@@ -9,7 +9,7 @@ from bot.model import Limits, Message
 
 
 class ConsoleChannel:
-    """Prints each notice as text: its title, a line under it, its words."""
+    """Prints each notice as text: its title, a line under it, its words, two empty lines."""
 
     def __init__(self, name: str, stream: TextIO) -> None:
         self.name = name
@@ -19,7 +19,7 @@ class ConsoleChannel:
 
     async def send(self, message: Message) -> None:
         """Print `message`. What the stream's encoding cannot show is printed as "?"."""
-        shown = f"{message.title}\n{'─' * min(len(message.title), 72)}\n{message.text}\n\n"
+        shown = f"{message.title}\n{'─' * min(len(message.title), 72)}\n{message.text}\n\n\n"
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         try:
             self._stream.write(shown.encode(encoding, "replace").decode(encoding, "replace"))

@@ -29,7 +29,7 @@ Trouble = Literal["unresolved", "refused", "unreachable", "timeout", "tls", "uns
 Answer = Any
 """A `requests.Response`; requests is loaded only with Apprise."""
 
-_LOUD = ("apprise", "urllib3", "requests", "charset_normalizer")
+_LOUD = ("urllib3", "requests", "charset_normalizer")
 _LONGEST_ANSWER = 2000
 
 
@@ -73,11 +73,16 @@ def listening() -> Iterator[Heard]:
         _listening.reset(token)
 
 
-class _Ear(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        heard = _listening.get()
-        if heard is None or record.name.partition(".")[0] != "apprise":
-            return
+class _Ear(logging.Filter):
+    """Hears every record of Apprise's logger and lets none of them through to any handler."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Hear `record`; never let it pass."""
+        if (heard := _listening.get()) is not None:
+            self._hear(record, heard)
+        return False
+
+    def _hear(self, record: logging.LogRecord, heard: Heard) -> None:
         # Apprise logs from within its `except`, so the exception itself, with its code, is still at hand.
         error = sys.exc_info()[1]
         answer = None if error else _answer_in(sys._getframe())  # noqa: SLF001  the only way to the answer's code and headers
@@ -87,19 +92,18 @@ class _Ear(logging.Handler):
             heard.warnings.append(record.getMessage()[:_LONGEST_ANSWER])
 
 
-_ear = _Ear(logging.DEBUG)
+_ear = _Ear()
 
 
 def silence() -> None:
     """Let nothing of Apprise, requests and urllib3 reach the program's own log. Idempotent."""
+    apprise = logging.getLogger("apprise")
+    apprise.addFilter(_ear)
+    apprise.setLevel(logging.DEBUG)
     for name in _LOUD:
         logger = logging.getLogger(name)
         logger.propagate = False
-        if _ear not in logger.handlers:
-            logger.addHandler(_ear)
-    logging.getLogger("apprise").setLevel(logging.DEBUG)
-    for name in _LOUD[1:]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logger.setLevel(logging.CRITICAL)
 
 
 def _answer_in(frame: FrameType | None) -> Answer | None:

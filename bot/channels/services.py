@@ -21,8 +21,9 @@ Security = Literal["starttls", "ssl", "none"]
 Plugin = Any
 """An Apprise plugin; Apprise ships no types that strict mode accepts."""
 
-MAIL_LIMITS = Limits(title=200, text=30_000, html=60_000)
-# Gmail cuts a mail's HTML at 102 kB.
+MAIL_LIMITS = Limits(title=80, text=30_000, html=60_000)
+# Apprise writes the subject on one line, up to twelve characters for one of ours, and a line may have 998:
+# 100 emoji made 1,521 and were refused ("500 Line too long"). Gmail cuts a mail's HTML at 102 kB.
 
 MATRIX_LIMITS = Limits(title=200, text=7_000, html=7_000, pings=("@room",))
 # An event may have 65,536 bytes. Apprise sends our HTML twice, as it is and as its own plain text of it; a character
@@ -88,6 +89,8 @@ def email(
         _stamp_mail(plugin, message)
 
     problem = "" if bool(user) == bool(password) else "user and password go together: one of them is missing"
+    if not (user + password).isascii():
+        problem = "user and password may hold ASCII characters only: Python's SMTP sends no others"
     return Service(
         kind="email",
         target=target,
@@ -276,6 +279,8 @@ def _prepare_slack(plugin: Plugin, message: Message) -> None:
     ours = slack_payload(message)
 
     def send(url: str, payload: Mapping[str, Any], **options: object) -> object:
+        if "attachments" not in payload:  # not the message: a look-up of a person, say
+            return post(url, payload, **options)
         kept = {key: payload[key] for key in ("channel", "thread_ts", "username") if key in payload}
         return post(url, {**ours, **kept}, **options)
 

@@ -1,0 +1,162 @@
+"""Matrix, from a thread to what another member sees: a real Synapse on loopback, Apprise unchanged."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.parse
+from html.parser import HTMLParser
+
+import pytest
+
+from bot.channels import apprise as channels
+from bot.channels.apprise import AppriseChannel
+from bot.compose import compose
+from bot.errors import ChannelRejected, DeliveryInDoubt
+from tests.servers.notices import PARIS, batch, entry, message
+from tests.servers.synapse import Synapse, homeserver  # noqa: F401
+
+pytestmark = pytest.mark.matrix
+
+ALLOWED = {f"h{level}" for level in range(1, 7)} | {
+    "a",
+    "blockquote",
+    "br",
+    "em",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "strong",
+    "ul",
+}
+"""Of the tags that the Matrix specification (1.11, m.room.message) lets clients show, those for words."""
+
+
+def channel_to(server: Synapse, room: str, **changes: object) -> AppriseChannel:
+    """A channel to this room."""
+    settings = {"homeserver": server.url, "token": server.bot, "room": room, "timeout": 10}
+    return channels.matrix("me", **(settings | changes))  # type: ignore[arg-type]
+
+
+async def test_the_same_key_twice_is_one_event(homeserver: Synapse) -> None:  # noqa: F811
+    """A repeated send is recognised by the server, also by a channel built anew."""
+    room = homeserver.new_room()
+    await channel_to(homeserver, room).send(message("again"))
+    await channel_to(homeserver, room).send(message("again"))
+
+    assert len(homeserver.messages(room)) == 1
+
+
+async def test_different_keys_are_different_events(homeserver: Synapse) -> None:  # noqa: F811
+    """Messages of one channel do not swallow each other."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room)
+    for key in ("a", "b", "c"):
+        await channel.send(message(key))
+
+    assert len(homeserver.messages(room)) == 3
+
+
+async def test_a_notice_is_a_notice(homeserver: Synapse) -> None:  # noqa: F811
+    """The default is m.notice, which rings nowhere; `ring` makes it m.text."""
+    room = homeserver.new_room()
+    await channel_to(homeserver, room).send(message("a"))
+    await channel_to(homeserver, room, ring=True).send(message("b"))
+
+    assert [event["content"]["msgtype"] for event in homeserver.messages(room)] == ["m.notice", "m.text"]
+
+
+async def test_an_author_cannot_ring_the_room(homeserver: Synapse) -> None:  # noqa: F811
+    """ "@room" in a thread pings nobody, although the bot may ping the room."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room, ring=True)
+    await channel.send(compose(batch(entry(title="@room look"), key="x"), channel.limits, zone=PARIS))
+    await channel.send(message("bell", title="", text="@room", links=()))
+
+    assert homeserver.pings(room) == ["@room"]
+
+
+async def test_the_html_keeps_to_the_specification(homeserver: Synapse) -> None:  # noqa: F811
+    """Only allowed tags arrive, links go to the web, the plain body shows every link."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room)
+    await channel.send(compose(batch(entry(), key="y"), channel.limits, zone=PARIS))
+    (event,) = homeserver.messages(room)
+    tags, links = tags_and_links(event["content"]["formatted_body"])
+
+    assert event["content"]["format"] == "org.matrix.custom.html"
+    assert tags <= ALLOWED
+    assert "https://threads.example/thread/100.html" in links
+    assert [link for link in links if not link.startswith("https://") or link not in event["content"]["body"]] == []
+
+
+async def test_hostile_text_is_visible_text(homeserver: Synapse) -> None:  # noqa: F811
+    """What an author writes is what the plain body says."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room)
+    await channel.send(compose(batch(entry(), key="z"), channel.limits, zone=PARIS))
+    (event,) = homeserver.messages(room)
+
+    assert "A thread about <wind>, `cables` & patience." in event["content"]["body"]
+    assert "Vec<String> a < b && c, snake_case, *not bold*" in event["content"]["body"]
+
+
+async def test_an_alias_leads_to_its_room(homeserver: Synapse) -> None:  # noqa: F811
+    """A room can be named by its alias."""
+    room = homeserver.new_room("known")
+
+    await channel_to(homeserver, "#known:localhost").send(message())
+
+    assert len(homeserver.messages(room)) == 1
+
+
+async def test_an_unknown_alias_makes_no_room(homeserver: Synapse) -> None:  # noqa: F811
+    """A typo in an alias is refused, and no new room takes the notices."""
+    with pytest.raises(ChannelRejected, match="M_NOT_FOUND"):
+        await channel_to(homeserver, "#typo:localhost").send(message())
+
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        homeserver.ask("GET", "/directory/room/" + urllib.parse.quote("#typo:localhost"), homeserver.bot)
+
+
+async def test_a_room_that_is_closed_to_us_is_final(homeserver: Synapse) -> None:  # noqa: F811
+    """A room we were not invited to is refused, with the mend."""
+    private = homeserver.ask("POST", "/createRoom", homeserver.alice, {"preset": "private_chat"})["room_id"]
+
+    with pytest.raises(ChannelRejected, match=r"403 M_FORBIDDEN.*invite the account"):
+        await channel_to(homeserver, private).send(message())
+
+
+async def test_a_wrong_token_is_final_and_not_shown(homeserver: Synapse) -> None:  # noqa: F811
+    """A token that the server does not know is refused, with the mend."""
+    with pytest.raises(ChannelRejected, match=r"M_UNKNOWN_TOKEN.*make a new one") as caught:
+        await channel_to(homeserver, homeserver.new_room(), token="syt_wrong_token_1234").send(message())
+
+    assert "syt_wrong" not in str(caught.value)
+
+
+async def test_a_lost_answer_and_a_repeat_are_one_event(homeserver: Synapse) -> None:  # noqa: F811
+    """A send that ran out of time and is repeated by another channel arrives once."""
+    room = homeserver.new_room()
+    hasty = channel_to(homeserver, room)
+    hasty._timeout = 0.001
+    with pytest.raises(DeliveryInDoubt):
+        await hasty.send(message("k"))
+
+    await channel_to(homeserver, room).send(message("k"))
+
+    assert len(homeserver.messages(room)) == 1
+
+
+def tags_and_links(html: str) -> tuple[set[str], list[str]]:
+    """Which tags a piece of HTML holds, and where its links lead."""
+    tags: set[str] = set()
+    links: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.add(tag)
+            links.extend(value or "" for name, value in attrs if name == "href")
+
+    Reader().feed(html)
+    return tags, links

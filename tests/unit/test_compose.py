@@ -1,0 +1,288 @@
+"""One notice from a batch."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
+from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
+from bot.model import Author, Entry, Limits, Message, Post
+from bot.text import clean
+from tests.servers.notices import AUTHOR, FEED, PARIS, POSTS, batch, entry
+from tests.unit.test_text import NASTY
+
+WIDE = Limits(title=200, text=100_000, html=200_000)
+GOLDEN = Path(__file__).parents[1] / "data" / "compose"
+FORMS = {"mail": MAIL_LIMITS, "matrix": MATRIX_LIMITS, "slack": SLACK_LIMITS, "tight": Limits(title=40, text=320)}
+
+
+def noted(one: Entry, limits: Limits = WIDE) -> Message:
+    """The notice about a single thread."""
+    return compose(batch(one), limits, zone=PARIS)
+
+
+def shown(html: str) -> str:
+    """What a reader sees of a piece of HTML, line breaks included."""
+    tree = LexborHTMLParser(html.replace("<br>", "\n"))
+    return tree.body.text() if tree.body else ""
+
+
+def golden(message: Message) -> str:
+    """A message as a page to compare."""
+    return f"{message.title}\n=====\n{message.text}\n=====\n{message.html}\n=====\n" + "\n".join(message.links) + "\n"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_thread_looks_like_this(form: str) -> None:
+    """The notice of one thread for each kind of channel; KEEPCURRENT_WRITE_GOLDEN writes the files anew."""
+    page = golden(compose(batch(entry(), doubtful=True), FORMS[form], zone=PARIS))
+    path = GOLDEN / f"thread.{form}.txt"
+    if os.environ.get("KEEPCURRENT_WRITE_GOLDEN"):
+        path.write_text(page)
+
+    assert page == path.read_text()
+
+
+def test_a_flood_looks_like_this() -> None:
+    """The notice of several threads."""
+    some = [entry(str(number), title=f"Thread {number} <&>") for number in range(1, 4)]
+    page = golden(compose(batch(*some), MAIL_LIMITS, zone=PARIS))
+    path = GOLDEN / "flood.mail.txt"
+    if os.environ.get("KEEPCURRENT_WRITE_GOLDEN"):
+        path.write_text(page)
+
+    assert page == path.read_text()
+
+
+def test_the_key_is_the_batch() -> None:
+    """A repeated notice has the key of the first."""
+    assert compose(batch(entry(), key="b-77"), WIDE, zone=PARIS).key == "b-77"
+
+
+def test_the_same_batch_gives_the_same_message() -> None:
+    """Nothing in a notice depends on when or where it is composed."""
+    assert noted(entry()) == noted(entry())
+
+
+def test_a_doubtful_notice_says_that_it_may_repeat() -> None:
+    """And a certain one does not."""
+    assert MAY_REPEAT in compose(batch(entry(), doubtful=True), WIDE, zone=PARIS).text
+    assert MAY_REPEAT not in noted(entry()).text
+
+
+def test_a_beginning_says_that_it_is_one() -> None:
+    """A thread that could not be read whole says so, and how much is missing."""
+    text = noted(entry(whole=False, post_count=12)).text
+
+    assert ONLY_BEGINNING in text
+    assert "… and 8 more posts: https://threads.example/thread/100.html" in text
+    assert "min read" not in text
+
+
+def test_an_unreadable_thread_still_has_title_and_link() -> None:
+    """Without posts there are title, date and link."""
+    message = noted(entry(posts=(), whole=False, post_count=None))
+
+    assert message.title == "Ada Example: Why do bridges hum?"
+    assert message.text.splitlines()[2:] == [
+        "Why do bridges hum?",
+        "Ada Example (@ada_example) · 21 November 2026, 18:04 CET",
+        "https://threads.example/thread/100.html",
+    ]
+
+
+def test_mentions_of_a_reply_go_and_others_stay() -> None:
+    """Only the handles that the post answers are taken from its start."""
+    text = noted(entry(posts=(Post(id="1", text="@Bob @eve hello @bob", reply_to=("bob",)),))).text
+
+    assert "\n@eve hello @bob" in text
+
+
+def test_a_link_that_is_no_web_link_is_never_linked() -> None:
+    """Scripts and odd schemes become no link, wherever they stand."""
+    evil = "javascript:alert(1)"
+    message = noted(entry(url=evil, posts=(Post(id="1", text=f"see {evil}", links=(evil,), quotes=("data:x",)),)))
+
+    assert message.links == ()
+    assert "href" not in message.html
+
+
+def test_links_come_once_and_the_threads_own_first() -> None:
+    """However often a link is named."""
+    link = "https://papers.example/one"
+    posts = (Post(id="1", text=f"read {link}", links=(link, link)), Post(id="2", text="again", quotes=(link,)))
+    message = noted(entry(posts=posts))
+
+    assert message.links == ("https://threads.example/thread/100.html", link)
+    assert message.text.count(link) == 1
+
+
+def test_too_many_links_are_counted() -> None:
+    """A list of links leaves room for the words, and says how many it leaves out."""
+    links = tuple(f"https://papers.example/{number}" for number in range(100))
+    text = noted(entry(posts=(Post(id="1", text="Words. " * 100, links=links),)), Limits(text=1500)).text
+    named = text.count("https://papers.example/")
+
+    assert 5 < named < 100
+    assert text.endswith(f"… and {100 - named} more")
+    assert text.count("Words.") > 50
+
+
+def test_pings_are_broken_and_links_still_work() -> None:
+    """A word that rings is split, in an address it is percent-encoded."""
+    posts = (Post(id="1", text="hi @Room and https://a.example/@room/x", links=("https://b.example/@room",)),)
+    loud = entry(title="@room!", posts=posts, author=replace(AUTHOR, handle="room", name=""))
+    message = noted(loud, replace(WIDE, pings=("@room",)))
+
+    for part in (message.title, message.text, message.html, *message.links):
+        assert "@room" not in part.lower()
+    assert "https://a.example/%40room/x" in message.text
+    assert message.text.replace("\u200b", "").count("@Room") == 1
+
+
+def test_without_pings_nothing_is_broken() -> None:
+    """Harmless text is unchanged."""
+    text = noted(entry()).text
+
+    assert all(clean(post.text).split("\n")[-1].removeprefix("@bob_example @eve ") in text for post in POSTS)
+
+
+def test_posts_are_cut_between_them_first() -> None:
+    """What does not fit is left out from the end, counted, with the link."""
+    posts = tuple(Post(id=str(number), text=f"Post {number}. " + "word " * 30) for number in range(20))
+    text = noted(entry(posts=posts, post_count=20), Limits(text=1000)).text
+
+    assert len(text) <= 1000
+    assert re.search(r"… and 1\d more posts: https://threads.example/thread/100.html$", text)
+    assert "Post 0." in text and "Post 1." in text
+
+
+def test_a_single_long_post_is_cut_within() -> None:
+    """The beginning of a post that is too long is shown, up to a word's end."""
+    text = noted(entry(posts=(Post(id="1", text="word " * 5000),), post_count=1), Limits(text=1000)).text
+
+    assert 950 < len(text) <= 1000
+    assert "word word…" in text
+
+
+def test_a_flood_names_every_thread() -> None:
+    """Title, date, count and link of each."""
+    message = compose(batch(*(entry(str(number), title=f"T{number}") for number in range(50))), WIDE, zone=PARIS)
+
+    assert message.title == "Ada Example: 50 new threads"
+    for number in range(50):
+        assert f"{number + 1}. T{number}\n21 November 2026, 18:04 CET · 4 posts" in message.text
+        assert f"https://threads.example/thread/{number}.html" in message.links
+
+
+def test_a_flood_that_is_cut_says_how_many_are_missing() -> None:
+    """Nothing is dropped silently."""
+    message = compose(batch(*(entry(str(number)) for number in range(50))), Limits(text=900), zone=PARIS)
+    named = message.text.count("/thread/")
+
+    assert 5 < named < 50
+    assert message.text.endswith(f"… and {50 - named} more: {AUTHOR.url}")
+
+
+def test_time_is_shown_in_the_zone() -> None:
+    """Summer and winter time of the reader."""
+    assert "15 July 2026, 02:30 CEST" in noted(entry(published=datetime(2026, 7, 15, 0, 30, tzinfo=UTC))).text
+
+
+@pytest.mark.parametrize("edge", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
+def test_impossible_times_do_no_harm(edge: datetime) -> None:
+    """The first and last moment there is are shown as they are."""
+    assert " posts" in noted(entry(published=edge)).text
+
+
+def test_one_post_is_not_posts() -> None:
+    """Singular and plural."""
+    assert "· 1 post ·" in noted(entry(posts=POSTS[:1], post_count=1)).text
+
+
+@pytest.mark.parametrize(
+    "text", [POSTS[0].text, POSTS[1].text, "a<b>c</b>&amp;&lt;x 'q' \"r\"\n\n  {{ 7*7 }} {% raw %}"]
+)
+def test_html_shows_what_was_written(text: str) -> None:
+    """Parsed back, the HTML has the author's text and no element of it."""
+    message = noted(entry(posts=(Post(id="1", text=text),)))
+
+    assert text.strip() in shown(message.html)
+
+
+# -- whatever is thrown at it --------------------------------------------------------------------------
+
+LIMITS = st.builds(
+    Limits,
+    title=st.integers(1, 300),
+    text=st.integers(1, 3000),
+    html=st.integers(0, 5000),
+    pings=st.sampled_from([(), ("@room",), GROUP_PINGS]),
+)
+LINKS = st.one_of(st.sampled_from(["https://a.example/x?y=1&z=<", "https://b.example/@room", "javascript:x"]), NASTY)
+NASTY_POSTS = st.builds(
+    Post,
+    id=st.just("1"),
+    text=st.one_of(NASTY, st.just("@room <b>x</b> https://c.example/d?e=f&g=h " * 30)),
+    links=st.lists(LINKS, max_size=3).map(tuple),
+    quotes=st.lists(LINKS, max_size=2).map(tuple),
+    reply_to=st.lists(NASTY, max_size=2).map(tuple),
+)
+ENTRIES = st.builds(
+    Entry,
+    feed_id=st.just(FEED.id),
+    key=st.text(max_size=5),
+    url=LINKS,
+    author=st.builds(Author, handle=NASTY, name=NASTY, url=LINKS),
+    title=NASTY,
+    published=st.none() | st.datetimes(timezones=st.just(UTC)),
+    post_count=st.none() | st.integers(0, 10**6),
+    posts=st.lists(NASTY_POSTS, max_size=4).map(tuple),
+    whole=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(ENTRIES, min_size=0, max_size=5), LIMITS, st.booleans())
+def test_a_notice_keeps_every_promise(entries: list[Entry], limits: Limits, doubtful: bool) -> None:
+    """Within its limits, encodable, one line of title, never empty, no markup but ours, nothing that rings."""
+    message = compose(batch(*entries, doubtful=doubtful), limits, zone=PARIS)
+    every = (message.title, message.text, message.html)
+
+    assert len(message.title) <= limits.title and len(message.text) <= limits.text and len(message.html) <= limits.html
+    assert message.text and message.title
+    assert message.title == " ".join(message.title.split())
+    for part in every:
+        part.encode()
+        assert not [ping for ping in limits.pings if ping in part.lower()]
+    assert_only_our_markup(message.html)
+
+
+def assert_only_our_markup(html: str) -> None:
+    """No element, attribute or address that the templates do not write."""
+    tree = LexborHTMLParser(html)
+    for node in tree.css("body *"):
+        assert node.tag in {"p", "em", "strong", "a", "br", "ul", "li"}
+        assert set(node.attributes) <= ({"href"} if node.tag == "a" else {"dir"})
+        if node.tag == "a":
+            assert re.match("https?://", node.attributes["href"] or "", re.IGNORECASE)
+            assert node.text() == node.attributes["href"]
+
+
+@settings(deadline=None, max_examples=150)
+@given(NASTY)
+def test_author_text_survives_html(text: str) -> None:
+    """What an author writes is what a reader of the HTML sees."""
+    message = noted(entry(title="Title", posts=(Post(id="1", text=text),)))
+
+    assert clean(text).strip() in shown(message.html)
+    assert clean(text).strip() in message.text

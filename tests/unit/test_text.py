@@ -1,0 +1,201 @@
+"""Cleaning, titles and cutting."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+
+FAMILY = "👨‍👩‍👧‍👦"
+FRANCE = "🇫🇷"
+SCOTLAND = "🏴󠁧󠁢󠁳󠁣󠁴󠁿"
+NASTY = st.text(
+    alphabet=st.one_of(
+        st.characters(),
+        st.sampled_from(
+            "\ud800\udfff\x00\x1b\x85\u2028\u202e\u202d\u202c\u2066\u2069\u200d\ufe0f\u0301\r\n\t👩🇫🇷🏽 .!?"
+        ),
+    ),
+    max_size=300,
+)
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        "a < b && c",
+        "snake_case and Vec<String>",
+        f"{FAMILY} 👩🏽‍🔬 {FRANCE}{SCOTLAND} ❤️ 1️⃣",
+        "שלום, עולם",
+        "مَرْحَبًا بِكُمْ",
+        "สวัสดีชาวโลก",
+        "क्षत्रिय",
+        "tab\tand\nlines\n\n",
+        "café, Ǖ, Ṩ",
+        "a \u2067ישראל\u2069 b and \u202bשלום\u202c c",
+    ],
+)
+def test_harmless_text_is_unchanged(harmless: str) -> None:
+    """What people write in any language stays as it is."""
+    assert clean(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    ("dirty", "cleaned"),
+    [
+        ("a\x00b\x1b[31mc\x7f\x9b", "ab[31mc"),
+        ("a\r\nb\rc\x85d\u2028e\u2029f", "a\nb\nc\nd\ne\nf"),
+        ("a\ud800b\udc00", "a\ufffdb\ufffd"),
+        ("pay \u202eeman\nnext", "pay eman\nnext"),
+        ("stray \u202c end \u2069", "stray  end "),
+        ("\u2067\u202epaired outside only\u2069", "\u2067paired outside only\u2069"),
+    ],
+)
+def test_what_does_harm_goes(dirty: str, cleaned: str) -> None:
+    """Controls, lone surrogates and direction changes without an end are taken out."""
+    assert clean(dirty) == cleaned
+
+
+def test_marks_do_not_pile_up() -> None:
+    """A letter keeps a few combining marks, not hundreds."""
+    assert clean("z" + "\u0301" * 500 + "!") == "z" + "\u0301" * 10 + "!"
+
+
+@given(NASTY)
+def test_clean_text_can_be_encoded_and_stays_clean(text: str) -> None:
+    """Clean text is valid UTF-8 without controls, and cleaning it again changes nothing."""
+    cleaned = clean(text)
+    cleaned.encode()
+
+    assert clean(cleaned) == cleaned
+    assert not [char for char in cleaned if unicodedata.category(char) == "Cc" and char not in "\n\t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("NATO is 75 years old. What now?", "NATO is 75 years old."),
+        ("A thread 👇\n\nWhy bridges hum, and what helps.", "Why bridges hum, and what helps."),
+        ("1/ Bridges hum. Why?", "Bridges hum."),
+        ("🧵 1/12 Bridges hum in the wind\nMore follows", "Bridges hum in the wind"),
+        ("(2/n) Bridges hum", "Bridges hum"),
+        ("THREAD: Why do bridges hum?", "THREAD: Why do bridges hum?"),
+        ("Un hilo 🧵\nPor qué zumban los puentes", "Por qué zumban los puentes"),
+        ("A thread", "A thread"),
+        (
+            "The U.S. Army and Dr. Who met at 3.14 p.m. in Oslo. Then left.",
+            "The U.S. Army and Dr. Who met at 3.14 p.m. in Oslo.",
+        ),
+        ("See https://a.example/x?y=1.2! Now", "See https://a.example/x?y=1.2!"),
+        ("橋はなぜ鳴るのか。風のためである。", "橋はなぜ鳴るのか。"),
+        ("“Why?” she asked. Nobody knew.", "“Why?” she asked."),
+        ("no end", "no end"),
+        ("👇👇👇\nReal words", "Real words"),
+        ("👇", "👇"),
+        ("", ""),
+        (" \n ", ""),
+    ],
+)
+def test_a_title_is_the_first_sentence(text: str, title: str) -> None:
+    """Hooks, numbering and abbreviations do not mislead it."""
+    assert title_of(text) == title
+
+
+@given(NASTY, st.integers(min_value=1, max_value=120))
+def test_a_title_is_one_line_within_its_limit(text: str, limit: int) -> None:
+    """Whatever is thrown at it."""
+    title = title_of(text, limit)
+
+    assert len(title) <= limit
+    assert title == one_line(title)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "short"),
+    [
+        ("short enough", 12, "short enough"),
+        ("one two three", 9, "one two…"),
+        ("one two three", 8, "one two…"),
+        ("one two three", 7, "one…"),
+        ("read https://a.example/long/way now", 30, "read…"),
+        ("https://a.example/long/way", 10, "…"),
+        ("unbreakableword", 8, "unbreak…"),
+        (FRANCE * 3, 4, FRANCE + "…"),
+        (FAMILY * 2, 9, FAMILY[:0] + FAMILY[:7] + "…" if len(FAMILY) == 7 else "…"),
+        (f"hi {SCOTLAND}{SCOTLAND}", 12, "hi…"),
+        ("橋はなぜ鳴るのか風のため", 6, "橋はなぜ鳴…"),
+        ("e\u0301" * 5, 4, "e\u0301…"),
+        ("क्षत्रियक्षत्रिय", 4, "क्ष…"),
+        ("日本語https://a.example/b です", 8, "日本語…"),
+        ("anything", 1, "…"),
+        ("anything", 0, ""),
+    ],
+)
+def test_cuts_are_between_what_people_see(text: str, limit: int, short: str) -> None:
+    """Between words, else between characters; never in a link, a flag, an emoji, a syllable."""
+    assert shorten(text, limit) == short
+
+
+@given(NASTY, st.integers(min_value=0, max_value=120))
+def test_a_cut_is_within_its_limit_and_clean(text: str, limit: int) -> None:
+    """A cut never makes text longer, nor leaves half a direction change."""
+    cleaned = clean(text)
+    short = shorten(cleaned, limit)
+
+    assert len(short) <= limit
+    assert clean(short) == short
+
+
+@given(NASTY, st.sampled_from(["https://a.example/x", "http://b.example/(y)", "https://", "javascript:x", ""]))
+def test_pieces_are_the_whole(text: str, link: str) -> None:
+    """Splitting at links loses nothing, and only web links count as such."""
+    pieces = list(split_links(text + link + text))
+
+    assert "".join(piece for piece, _ in pieces) == text + link + text
+    assert [piece for piece, is_link in pieces if is_link and not is_web_link(piece)] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "links"),
+    [
+        ("see (https://en.example/wiki/A_(b)).", ["https://en.example/wiki/A_(b)"]),
+        ("https://a.example/x, https://b.example?", ["https://a.example/x", "https://b.example"]),
+        ("日本https://a.example/b。次", ["https://a.example/b"]),
+        ('<a href="https://a.example/">', ["https://a.example/"]),
+        ("ftp://a.example javascript:alert(1)", []),
+    ],
+)
+def test_links_end_where_people_end_them(text: str, links: list[str]) -> None:
+    """Brackets that belong to a link stay with it, a sentence's punctuation does not."""
+    assert [piece for piece, is_link in split_links(text) if is_link] == links
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "https://",
+        "https://a b",
+        'https://a.example/"x',
+        "//a.example",
+        "https://[x",
+        "",
+    ],
+)
+def test_only_web_links_are_links(url: str) -> None:
+    """Other schemes and broken addresses are not linked."""
+    assert not is_web_link(url)
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [("", 1), ("word " * 230, 1), ("word " * 460, 2), ("字" * 1500, 3), ("https://a.example/" + "x/" * 5000, 1)],
+)
+def test_reading_time(text: str, minutes: int) -> None:
+    """By words, and by characters where words are not spaced; never none."""
+    assert reading_minutes(text) == minutes
