@@ -39,7 +39,7 @@ CHANNELS = {
     "email": "bot.channels.apprise:email",
     "matrix": "bot.channels.apprise:matrix",
     "slack": "bot.channels.apprise:slack",
-    "console": "bot.channels.console:console",
+    "console": "bot.channels.console:ConsoleChannel",
 }
 STORE = "bot.stores.tiny:TinyStore"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
@@ -48,6 +48,7 @@ class Dispatcher:
     clock: Clock
     monotonic: Callable[[], float]
     chance: Callable[[], float]
+    _ready: set[str] = field(default_factory=set)
 
     async def dispatch(self, name: str) -> Dispatched | None:
         """Send the next due batch of a channel; None if nothing is due or the channel waits.
@@ -70,6 +71,9 @@ class Dispatcher:
 
     async def _send(self, channel: Channel, batch: Batch) -> ChannelError | None:
         try:
+            if channel.name not in self._ready:
+                await channel.check()
+                self._ready.add(channel.name)
             await channel.send(compose(batch, channel.limits, zone=self.zone))
         except ChannelError as error:
             return error

@@ -234,7 +234,10 @@ class Channel(Protocol):
         ...
 
     async def check(self) -> None:
-        """Raise `ChannelError` if the channel cannot be built. Sends nothing."""
+        """Load what the channel needs; raise `ChannelError` if it cannot be built. Sends nothing.
+
+        To be awaited once before `limits` is asked for: what loads takes its time off the event loop.
+        """
         ...
 
     async def close(self) -> None:

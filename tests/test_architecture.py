@@ -37,7 +37,7 @@ ALLOWED = {
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
 }
 PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render"]
-IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib", "subprocess"}
+IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 
 def imports(path: Path) -> set[str]:
@@ -62,7 +62,7 @@ def name_of(path: Path) -> str:
 
 
 def rule(name: str) -> set[str] | None:
-    package = name.split(".")[0] + "."
+    package = name.split(".", maxsplit=1)[0] + "."
     return ALLOWED.get(name, ALLOWED.get(package) if "." in name else None)
 
 

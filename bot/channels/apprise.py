@@ -35,7 +35,7 @@ class AppriseChannel:
 
     @property
     def limits(self) -> Limits:
-        """What one message may hold. For a URL of another kind than the three, the first look loads Apprise."""
+        """What one message may hold. For a URL of another kind than the three, known at once only after `check`."""
         if self._limits is None:
             try:
                 with listening():
@@ -124,6 +124,8 @@ class AppriseChannel:
     def _try_build(self) -> None:
         with listening():
             self._spare = self._build()
+            if self._limits is None:
+                self._limits = services.plugin_limits(self._spare)
 
     def _build(self) -> Plugin:
         """A plugin that does only what it is told. Raises `ChannelError` with what is wrong, without secrets."""

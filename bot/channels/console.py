@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TextIO
 
 from bot.errors import ChannelError
@@ -9,13 +10,13 @@ from bot.model import Limits, Message
 
 
 class ConsoleChannel:
-    """Prints each notice as text: its title, a line under it, its words, two empty lines."""
+    """Prints each notice as text: its title, a line under it, its words, two empty lines. Default: standard output."""
 
-    def __init__(self, name: str, stream: TextIO) -> None:
+    def __init__(self, name: str, stream: TextIO | None = None, *, gap: float = 0.0) -> None:
         self.name = name
         self.limits = Limits(title=200, text=100_000)
-        self.gap = 0.0
-        self._stream = stream
+        self.gap = gap
+        self._stream = stream or sys.stdout
 
     async def send(self, message: Message) -> None:
         """Print `message`. What the stream's encoding cannot show is printed as "?"."""

@@ -167,6 +167,7 @@ async def _test(channel: Channel, app: App) -> tuple[bool, str]:
 
     try:
         with show.progress(f"Sending a sample notice to {channel.name} …"):
+            await channel.check()
             await channel.send(compose(sample(channel.name, now()), channel.limits, zone=app.settings.zone))
     except ChannelError as error:
         return False, f"channel {channel.name}: {error.reason}"

@@ -216,6 +216,7 @@ async def _send(app: App, entry: Entry, name: str) -> int:
     )
     batch = Batch(id=key, channel=name, feed=feed, deliveries=(delivery,), entries=(entry,))
     try:
+        await channel.check()
         await channel.send(compose(batch, channel.limits, zone=app.settings.zone))
     except ChannelError as error:
         show.problem(f"channel {name}: {error.reason}")

@@ -23,7 +23,6 @@ from bot.compose import compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.protocols import Channel
 from tests.servers import mail, slack, synapse, web
-from tests.servers.fixtures import certificates, slack_server  # noqa: F401
 from tests.servers.notices import PARIS, batch, entry, message
 
 SECRET = "s3cr3t/p@ss%w0rd ,;&?#"

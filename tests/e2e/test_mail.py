@@ -15,7 +15,6 @@ from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Post
 from tests.servers import mail
 from tests.servers.certificates import Certificates
-from tests.servers.fixtures import certificates, mail_server, trusted  # noqa: F401
 from tests.servers.mail import MailServer
 from tests.servers.notices import PARIS, batch, entry, message
 
@@ -50,7 +49,7 @@ async def sent(server: MailServer, **changes: object) -> tuple[str, str]:
     return parts(server)
 
 
-async def test_the_text_part_reads_well(mail_server: MailServer) -> None:  # noqa: F811
+async def test_the_text_part_reads_well(mail_server: MailServer) -> None:
     """The text that Apprise derives keeps the posts apart and shows every link."""
     text, _ = await sent(mail_server)
 
@@ -75,7 +74,7 @@ async def test_the_text_part_reads_well(mail_server: MailServer) -> None:  # noq
     ]
 
 
-async def test_every_link_is_visible_in_both_parts(mail_server: MailServer) -> None:  # noqa: F811
+async def test_every_link_is_visible_in_both_parts(mail_server: MailServer) -> None:
     """What the HTML links to also stands in the text part as an address."""
     text, html = await sent(mail_server)
     linked = re.findall(r'href="([^"]+)"', html)
@@ -84,7 +83,7 @@ async def test_every_link_is_visible_in_both_parts(mail_server: MailServer) -> N
     assert [link for link in linked if link.replace("&amp;", "&") not in text] == []
 
 
-async def test_markup_of_an_author_stays_text(mail_server: MailServer) -> None:  # noqa: F811
+async def test_markup_of_an_author_stays_text(mail_server: MailServer) -> None:
     """Tags, images and script addresses of an author arrive as words."""
     hostile = (
         "<script>alert(1)</script> <img src=x onerror=y> [a](javascript:b) javascript:alert(1) ![i](http://t.example/p)"
@@ -96,7 +95,7 @@ async def test_markup_of_an_author_stays_text(mail_server: MailServer) -> None: 
     assert "<script" not in html and "<img" not in html and 'href="javascript' not in html
 
 
-async def test_a_title_cannot_add_a_header(mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_title_cannot_add_a_header(mail_server: MailServer) -> None:
     """A line break in a title does not start a header."""
     channel = channel_to(mail_server)
     notice = compose(batch(entry(title="Hi\r\nBcc: eve@example.org\n\nBody")), channel.limits, zone=PARIS)
@@ -107,7 +106,7 @@ async def test_a_title_cannot_add_a_header(mail_server: MailServer) -> None:  # 
     assert mail_server.mails[0]["Subject"] == "Ada Example: Hi Bcc: eve@example.org Body"
 
 
-async def test_a_mail_says_whose_it_is(mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_mail_says_whose_it_is(mail_server: MailServer) -> None:
     """The headers let readers drop a second copy and keep auto-answers away."""
     await channel_to(mail_server, sender_name="Thread, reader [bot]").send(message("batch-42"))
     (one,) = mail_server.mails
@@ -120,7 +119,7 @@ async def test_a_mail_says_whose_it_is(mail_server: MailServer) -> None:  # noqa
     assert len(one.get_all("Message-ID")) == 1
 
 
-async def test_each_mail_has_its_own_id(mail_server: MailServer) -> None:  # noqa: F811
+async def test_each_mail_has_its_own_id(mail_server: MailServer) -> None:
     """Two mails of one channel do not share their header."""
     channel = channel_to(mail_server)
     for key in ("a", "b"):
@@ -130,7 +129,7 @@ async def test_each_mail_has_its_own_id(mail_server: MailServer) -> None:  # noq
 
 
 @pytest.mark.parametrize("security", ["starttls", "ssl"])
-async def test_login_over_tls_with_an_awkward_password(security: str, trusted: Certificates) -> None:  # noqa: F811
+async def test_login_over_tls_with_an_awkward_password(security: str, trusted: Certificates) -> None:
     """User and password arrive as they were set, whatever they hold."""
     implicit = security == "ssl"
     async with mail.serve(trusted.context(), implicit=implicit, login=True) as server:
@@ -140,7 +139,7 @@ async def test_login_over_tls_with_an_awkward_password(security: str, trusted: C
         assert len(server.mails) == 1
 
 
-async def test_an_untrusted_certificate_is_refused(certificates: Certificates) -> None:  # noqa: F811
+async def test_an_untrusted_certificate_is_refused(certificates: Certificates) -> None:
     """Nothing is sent to a server that cannot prove who it is, and the reason says so."""
     async with mail.serve(certificates.context()) as server:
         with pytest.raises(ChannelError, match="certificate") as caught:
@@ -161,7 +160,7 @@ async def test_a_wrong_password_is_final_and_says_the_mend() -> None:
 
 
 @pytest.mark.parametrize("code", [421, 450, 451, 452])
-async def test_a_4xx_is_temporary(code: int, mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_4xx_is_temporary(code: int, mail_server: MailServer) -> None:
     """A server that defers is asked again."""
     mail_server.rcpt_answer = f"{code} 4.2.0 later, please"
 
@@ -172,7 +171,7 @@ async def test_a_4xx_is_temporary(code: int, mail_server: MailServer) -> None:  
 
 
 @pytest.mark.parametrize("where", ["rcpt_answer", "data_answer"])
-async def test_a_5xx_is_final(where: str, mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_5xx_is_final(where: str, mail_server: MailServer) -> None:
     """A server that refuses is not asked again."""
     setattr(mail_server, where, "550 5.1.1 no such user here")
 
@@ -180,7 +179,7 @@ async def test_a_5xx_is_final(where: str, mail_server: MailServer) -> None:  # n
         await channel_to(mail_server).send(message())
 
 
-async def test_an_answer_lost_after_data_is_in_doubt(mail_server: MailServer) -> None:  # noqa: F811
+async def test_an_answer_lost_after_data_is_in_doubt(mail_server: MailServer) -> None:
     """The mail is in the mailbox, the answer never came."""
     mail_server.drop_after_data = True
 
@@ -190,7 +189,7 @@ async def test_an_answer_lost_after_data_is_in_doubt(mail_server: MailServer) ->
     assert len(mail_server.mails) == 1
 
 
-async def test_a_server_that_never_answers_is_in_doubt(mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_server_that_never_answers_is_in_doubt(mail_server: MailServer) -> None:
     """After the limit nobody knows, and the same mail is not sent twice once it was taken after all."""
     mail_server.hold = asyncio.Event()
     channel = channel_to(mail_server)
@@ -225,7 +224,7 @@ async def test_a_deaf_server_is_temporary() -> None:
     assert type(caught.value) is ChannelError
 
 
-async def test_a_plain_url_is_treated_alike(mail_server: MailServer) -> None:  # noqa: F811
+async def test_a_plain_url_is_treated_alike(mail_server: MailServer) -> None:
     """A mailto URL has the same limits, and its mails the same headers."""
     url = f"mailto://127.0.0.1:{mail_server.port}/?from=bot@example.org&to=you@example.org"
     channel = channels.plain("me", url=url)

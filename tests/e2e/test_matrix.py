@@ -13,7 +13,7 @@ from bot.channels.apprise import AppriseChannel
 from bot.compose import compose
 from bot.errors import ChannelRejected, DeliveryInDoubt
 from tests.servers.notices import PARIS, batch, entry, message
-from tests.servers.synapse import Synapse, homeserver  # noqa: F401
+from tests.servers.synapse import Synapse
 
 pytestmark = pytest.mark.matrix
 
@@ -38,7 +38,7 @@ def channel_to(server: Synapse, room: str, **changes: object) -> AppriseChannel:
     return channels.matrix("me", **(settings | changes))  # type: ignore[arg-type]
 
 
-async def test_the_same_key_twice_is_one_event(homeserver: Synapse) -> None:  # noqa: F811
+async def test_the_same_key_twice_is_one_event(homeserver: Synapse) -> None:
     """A repeated send is recognised by the server, also by a channel built anew."""
     room = homeserver.new_room()
     await channel_to(homeserver, room).send(message("again"))
@@ -47,7 +47,7 @@ async def test_the_same_key_twice_is_one_event(homeserver: Synapse) -> None:  # 
     assert len(homeserver.messages(room)) == 1
 
 
-async def test_different_keys_are_different_events(homeserver: Synapse) -> None:  # noqa: F811
+async def test_different_keys_are_different_events(homeserver: Synapse) -> None:
     """Messages of one channel do not swallow each other."""
     room = homeserver.new_room()
     channel = channel_to(homeserver, room)
@@ -57,7 +57,7 @@ async def test_different_keys_are_different_events(homeserver: Synapse) -> None:
     assert len(homeserver.messages(room)) == 3
 
 
-async def test_a_notice_is_a_notice(homeserver: Synapse) -> None:  # noqa: F811
+async def test_a_notice_is_a_notice(homeserver: Synapse) -> None:
     """The default is m.notice, which rings nowhere; `ring` makes it m.text."""
     room = homeserver.new_room()
     await channel_to(homeserver, room).send(message("a"))
@@ -66,7 +66,7 @@ async def test_a_notice_is_a_notice(homeserver: Synapse) -> None:  # noqa: F811
     assert [event["content"]["msgtype"] for event in homeserver.messages(room)] == ["m.notice", "m.text"]
 
 
-async def test_an_author_cannot_ring_the_room(homeserver: Synapse) -> None:  # noqa: F811
+async def test_an_author_cannot_ring_the_room(homeserver: Synapse) -> None:
     """ "@room" in a thread pings nobody, although the bot may ping the room."""
     room = homeserver.new_room()
     channel = channel_to(homeserver, room, ring=True)
@@ -76,7 +76,7 @@ async def test_an_author_cannot_ring_the_room(homeserver: Synapse) -> None:  # n
     assert homeserver.pings(room) == ["@room"]
 
 
-async def test_the_html_keeps_to_the_specification(homeserver: Synapse) -> None:  # noqa: F811
+async def test_the_html_keeps_to_the_specification(homeserver: Synapse) -> None:
     """Only allowed tags arrive, links go to the web, the plain body shows every link."""
     room = homeserver.new_room()
     channel = channel_to(homeserver, room)
@@ -90,7 +90,7 @@ async def test_the_html_keeps_to_the_specification(homeserver: Synapse) -> None:
     assert [link for link in links if not link.startswith("https://") or link not in event["content"]["body"]] == []
 
 
-async def test_hostile_text_is_visible_text(homeserver: Synapse) -> None:  # noqa: F811
+async def test_hostile_text_is_visible_text(homeserver: Synapse) -> None:
     """What an author writes is what the plain body says."""
     room = homeserver.new_room()
     channel = channel_to(homeserver, room)
@@ -101,7 +101,7 @@ async def test_hostile_text_is_visible_text(homeserver: Synapse) -> None:  # noq
     assert "Vec<String> a < b && c, snake_case, *not bold*" in event["content"]["body"]
 
 
-async def test_an_alias_leads_to_its_room(homeserver: Synapse) -> None:  # noqa: F811
+async def test_an_alias_leads_to_its_room(homeserver: Synapse) -> None:
     """A room can be named by its alias."""
     room = homeserver.new_room("known")
 
@@ -110,7 +110,7 @@ async def test_an_alias_leads_to_its_room(homeserver: Synapse) -> None:  # noqa:
     assert len(homeserver.messages(room)) == 1
 
 
-async def test_an_unknown_alias_makes_no_room(homeserver: Synapse) -> None:  # noqa: F811
+async def test_an_unknown_alias_makes_no_room(homeserver: Synapse) -> None:
     """A typo in an alias is refused, and no new room takes the notices."""
     with pytest.raises(ChannelRejected, match="M_NOT_FOUND"):
         await channel_to(homeserver, "#typo:localhost").send(message())
@@ -119,7 +119,7 @@ async def test_an_unknown_alias_makes_no_room(homeserver: Synapse) -> None:  # n
         homeserver.ask("GET", "/directory/room/" + urllib.parse.quote("#typo:localhost"), homeserver.bot)
 
 
-async def test_a_room_that_is_closed_to_us_is_final(homeserver: Synapse) -> None:  # noqa: F811
+async def test_a_room_that_is_closed_to_us_is_final(homeserver: Synapse) -> None:
     """A room we were not invited to is refused, with the mend."""
     private = homeserver.ask("POST", "/createRoom", homeserver.alice, {"preset": "private_chat"})["room_id"]
 
@@ -127,7 +127,7 @@ async def test_a_room_that_is_closed_to_us_is_final(homeserver: Synapse) -> None
         await channel_to(homeserver, private).send(message())
 
 
-async def test_a_wrong_token_is_final_and_not_shown(homeserver: Synapse) -> None:  # noqa: F811
+async def test_a_wrong_token_is_final_and_not_shown(homeserver: Synapse) -> None:
     """A token that the server does not know is refused, with the mend."""
     with pytest.raises(ChannelRejected, match=r"M_UNKNOWN_TOKEN.*make a new one") as caught:
         await channel_to(homeserver, homeserver.new_room(), token="syt_wrong_token_1234").send(message())
@@ -135,7 +135,7 @@ async def test_a_wrong_token_is_final_and_not_shown(homeserver: Synapse) -> None
     assert "syt_wrong" not in str(caught.value)
 
 
-async def test_a_lost_answer_and_a_repeat_are_one_event(homeserver: Synapse) -> None:  # noqa: F811
+async def test_a_lost_answer_and_a_repeat_are_one_event(homeserver: Synapse) -> None:
     """A send that ran out of time and is repeated by another channel arrives once."""
     room = homeserver.new_room()
     hasty = channel_to(homeserver, room)

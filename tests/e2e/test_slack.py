@@ -9,7 +9,6 @@ from bot.channels.apprise import AppriseChannel
 from bot.compose import compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Post
-from tests.servers.fixtures import slack_server  # noqa: F401
 from tests.servers.notices import PARIS, batch, entry, message
 from tests.servers.slack import SlackServer, as_seen
 
@@ -39,14 +38,14 @@ def is_plain(block: dict[str, dict[str, str]]) -> bool:
     return block["text"]["type"] == "plain_text"
 
 
-async def test_hostile_text_arrives_as_the_same_visible_text(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_hostile_text_arrives_as_the_same_visible_text(slack_server: SlackServer) -> None:
     """Mentions, links, entities and styles of an author are words in plain_text blocks."""
     await webhook().send(compose(batch(entry(posts=(Post(id="1", text=HOSTILE),))), Limits(), zone=PARIS))
 
     assert HOSTILE in seen(slack_server)
 
 
-async def test_nothing_of_an_author_is_mrkdwn_but_addresses(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_nothing_of_an_author_is_mrkdwn_but_addresses(slack_server: SlackServer) -> None:
     """The one block with markup holds links in angle brackets and nothing else."""
     channel = webhook()
     await channel.send(compose(batch(entry()), channel.limits, zone=PARIS))
@@ -61,7 +60,7 @@ async def test_nothing_of_an_author_is_mrkdwn_but_addresses(slack_server: SlackS
     ]
 
 
-async def test_no_control_sequence_is_left_in_any_text(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_no_control_sequence_is_left_in_any_text(slack_server: SlackServer) -> None:
     """Outside the links no "<" reaches Slack unescaped, the summary included."""
     await webhook().send(message(title=HOSTILE, text=HOSTILE, links=()))
     (posted,) = slack_server.posted
@@ -71,14 +70,14 @@ async def test_no_control_sequence_is_left_in_any_text(slack_server: SlackServer
     assert posted["mrkdwn"] is False and posted["unfurl_links"] is False
 
 
-async def test_a_title_that_outgrows_a_header_is_a_section(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_title_that_outgrows_a_header_is_a_section(slack_server: SlackServer) -> None:
     """150 ampersands are 750 characters once escaped."""
     await webhook().send(message(title="&" * 150))
 
     assert slack_server.posted[0]["blocks"][0]["type"] == "section"
 
 
-async def test_text_that_outgrows_a_section_is_whole(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_text_that_outgrows_a_section_is_whole(slack_server: SlackServer) -> None:
     """Escaped text beyond a section's limit goes on in the next one."""
     text = "a&<" * 1000
 
@@ -95,7 +94,7 @@ async def test_text_that_outgrows_a_section_is_whole(slack_server: SlackServer) 
         ("TokenOff", "action_prohibited"),
     ],
 )
-async def test_a_dead_webhook_is_final(token: str, said: str, slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_dead_webhook_is_final(token: str, said: str, slack_server: SlackServer) -> None:
     """A webhook that Slack does not know is not tried again, and the reason says the mend."""
     with pytest.raises(ChannelRejected, match=said):
         await webhook(token).send(message())
@@ -105,20 +104,20 @@ async def test_a_dead_webhook_is_final(token: str, said: str, slack_server: Slac
     ("channel", "said"),
     [("#missing", "channel_not_found: check the channel"), ("#foreign", "not_in_channel: invite the app")],
 )
-async def test_a_wrong_channel_is_final(channel: str, said: str, slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_wrong_channel_is_final(channel: str, said: str, slack_server: SlackServer) -> None:
     """A refusal with status 200 is a refusal."""
     with pytest.raises(ChannelRejected, match=said):
         await bot(channel).send(message())
 
 
-async def test_a_revoked_bot_is_final(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_revoked_bot_is_final(slack_server: SlackServer) -> None:
     """A token that Slack does not know is not tried again."""
     with pytest.raises(ChannelRejected, match="invalid_auth: check the token"):
         await bot(token="xoxb-1234-1234-revokedrevokedrevoked").send(message())
 
 
 @pytest.mark.parametrize("make", [webhook, bot])
-async def test_a_rate_limit_says_when(make: type[AppriseChannel], slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_rate_limit_says_when(make: type[AppriseChannel], slack_server: SlackServer) -> None:
     """429 is temporary, with Slack's own Retry-After."""
     slack_server.allowance = 0
 
@@ -129,7 +128,7 @@ async def test_a_rate_limit_says_when(make: type[AppriseChannel], slack_server: 
     assert caught.value.retry_after == 7
 
 
-async def test_a_server_error_is_temporary(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_server_error_is_temporary(slack_server: SlackServer) -> None:
     """A 503 is asked again."""
     slack_server.fail_with = (503, "service_unavailable")
 
@@ -139,7 +138,7 @@ async def test_a_server_error_is_temporary(slack_server: SlackServer) -> None:  
     assert type(caught.value) is ChannelError
 
 
-async def test_an_error_that_may_have_posted_is_in_doubt(slack_server: SlackServer) -> None:  # noqa: F811
+async def test_an_error_that_may_have_posted_is_in_doubt(slack_server: SlackServer) -> None:
     """Slack says of `fatal_error` that part of the work may have been done."""
     slack_server.fail_with = (200, "fatal_error")
 
@@ -150,7 +149,7 @@ async def test_an_error_that_may_have_posted_is_in_doubt(slack_server: SlackServ
 @pytest.mark.parametrize(
     ("name", "sent"), [("#threads", "#threads"), ("threads", "#threads"), ("C024BE91L", "C024BE91L")]
 )
-async def test_a_channel_is_a_name_or_an_id(name: str, sent: str, slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_channel_is_a_name_or_an_id(name: str, sent: str, slack_server: SlackServer) -> None:
     """Names get their "#", ids stay."""
     await bot(name).send(message())
 
@@ -160,7 +159,7 @@ async def test_a_channel_is_a_name_or_an_id(name: str, sent: str, slack_server: 
 @pytest.mark.parametrize(
     "url", [WEBHOOK, "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7", f"slack://{TOKEN}/threads"]
 )
-async def test_a_plain_url_is_treated_alike(url: str, slack_server: SlackServer) -> None:  # noqa: F811
+async def test_a_plain_url_is_treated_alike(url: str, slack_server: SlackServer) -> None:
     """A URL has the same limits and posts the same blocks."""
     channel = channels.plain("me", url=url)
 

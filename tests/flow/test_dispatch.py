@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -154,7 +155,7 @@ async def test_the_gap_between_sends_is_kept(world):
     await world.round()
     starts = world.channels[0].starts
 
-    assert [round(b - a, 3) for a, b in zip(starts, starts[1:], strict=False)] == [1.5, 1.5, 1.5]
+    assert [round(b - a, 3) for a, b in itertools.pairwise(starts)] == [1.5, 1.5, 1.5]
 
 
 async def test_what_was_being_sent_at_a_crash_is_in_doubt(world):

@@ -88,7 +88,7 @@ async def test_an_author_without_threads_is_followed(world):
 async def test_a_page_that_lost_all_threads_changes_nothing(world):
     """No cards where some are known is an error, and nothing is forgotten."""
     await world.follow()
-    hidden = [thread for thread in world.site.threads.values()]
+    hidden = list(world.site.threads.values())
     for thread in hidden:
         thread.listed = False
     await world.round()
@@ -97,7 +97,8 @@ async def test_a_page_that_lost_all_threads_changes_nothing(world):
         thread.listed = True
     await world.round(hours=5)
 
-    assert (failed.failures, failed.last_error) == (1, "the author's page lists no thread at all, though some are known")
+    assert failed.failures == 1
+    assert failed.last_error == "the author's page lists no thread at all, though some are known"
     assert world.arrived() == []
 
 

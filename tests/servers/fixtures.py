@@ -1,4 +1,4 @@
-"""The servers as fixtures, and notices to send them. Imported by name where they are used."""
+"""The servers as fixtures, and notices to send them. `tests/conftest.py` brings them to every test."""
 
 from __future__ import annotations
 

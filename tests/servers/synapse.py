@@ -91,13 +91,13 @@ def _free_port() -> int:
 
 
 def _python() -> Path:
-    named = os.environ.get("KEEPCURRENT_TEST_SYNAPSE", "")
+    named = os.environ.get("TEST_SYNAPSE", "")
     if not named:
-        pytest.skip("KEEPCURRENT_TEST_SYNAPSE does not name a virtual environment with Synapse")
+        pytest.skip("TEST_SYNAPSE does not name a virtual environment with Synapse")
     for place in (Path(named) / "python", Path(named) / "bin" / "python"):
         if place.exists():
             return place
-    pytest.fail(f"KEEPCURRENT_TEST_SYNAPSE names {named}, where no python is")
+    pytest.fail(f"TEST_SYNAPSE names {named}, where no python is")
 
 
 def _start(python: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
