@@ -416,6 +416,23 @@ def _is_broken_json(name: str, value: str) -> bool:
     return False
 
 
+def made(**values: object) -> Settings:
+    """Settings from values alone, without a file or the environment; for the demo and for tests."""
+
+    class Made(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            *_: PydanticBaseSettingsSource,
+            **others: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings,)
+
+    return Made(**values)  # type: ignore[arg-type]
+
+
 # -- words --------------------------------------------------------------------------------------------------
 
 Names = dict[str, "Names"]
