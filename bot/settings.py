@@ -423,10 +423,10 @@ def made(**values: object) -> Settings:
         @classmethod
         def settings_customise_sources(
             cls,
-            settings_cls: type[BaseSettings],
+            settings_cls: type[BaseSettings],  # noqa: ARG003 - the names are pydantic's
             init_settings: PydanticBaseSettingsSource,
             *_: PydanticBaseSettingsSource,
-            **others: PydanticBaseSettingsSource,
+            **others: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             return (init_settings,)
 
