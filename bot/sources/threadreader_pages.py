@@ -84,6 +84,8 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
     own = [card for card in cards if card.is_by(author, unmarked=not card.foreign)]
     if not own:
         _check_that_empty_is_meant(tree, body, cards, asked)
+        if not deeper and not _has_end(body):
+            raise TemporarySourceError(asked.feed_id, "the author page stops before its end")
     entries = _entries(own, asked, author)
     return Listing(author=author, entries=entries, older=_smallest_time(own))
 
@@ -98,7 +100,7 @@ def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
     posts = tuple(read_post(node, attribute(node, "data-tweet") or attribute(node, "id")) for node in nodes)
     info = _first(node for node in tree.css(".thread-info") if not _in_card(node))
     count = _count(info.text(separator=" ") if info is not None else "")
-    if count is not None and count > len(posts) and b"</html" not in body[-4096:].lower():
+    if count is not None and count > len(posts) and not _has_end(body):
         raise TemporarySourceError(asked.feed_id, f"the page of thread {key} stops after {len(posts)} of {count} posts")
     time = _first(node for node in tree.css(".time[data-time]") if not _in_card(node))
     entry = Entry(
@@ -223,6 +225,11 @@ def _unrecognised(asked: Asked, tree: LexborHTMLParser, body: bytes, expected: s
     if form is not None or _asks_for_login(tree):
         return SourceRefused(asked.feed_id, f"got a login page instead of {expected}")
     return ParseError(asked.feed_id, f"the page is not {expected} as we know it")
+
+
+def _has_end(body: bytes) -> bool:
+    """Whether the page goes on to its end: a server that fails midway may still end its answer properly."""
+    return b"</html" in body[-4096:].lower()
 
 
 def _asks_for_login(tree: LexborHTMLParser) -> bool:
