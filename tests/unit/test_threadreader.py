@@ -170,7 +170,7 @@ def one_post(markup):
         ('x<sup>2</sup><sup class="tw-permalink"><i></i></sup>', "x2"),
         ('<a href="#" class="ad">word</a> stays', "word stays"),
         ('<a href="https://ads.example/x">word</a> stays', "word stays"),
-        ('<a class="entity-url" href="https://example.org/path">example.org/pa…</a>, so', "https://example.org/path, so"),
+        ('<a class="entity-url" href="https://example.org/path">example…</a>, so', "https://example.org/path, so"),
         ('<a href="https://example.org/long/path">example.org/lo…</a>', "https://example.org/long/path"),
         ('<a class="entity-url" href="javascript:x()">bad.example</a>', "bad.example"),
         ('<a class="entity-cashtag" href="/cashtag/X">$X</a> up', "$X up"),
@@ -189,7 +189,7 @@ def test_markup_of_a_post(markup, text):
 @pytest.mark.parametrize(
     ("markup", "media"),
     [
-        ('<img src="/images/1px.png" data-src="https://p.example/a" alt="Image">', ("image", "https://p.example/a", "")),
+        ('<img src="/images/1px.png" data-src="https://p.example/" alt="Image">', ("image", "https://p.example/", "")),
         ('<a href="https://p.example/a.jpg?n=o"><img src="data:image/gif;base64,xx" alt=" A cat "></a>',
          ("image", "https://p.example/a.jpg?n=o", "A cat")),
         ('<a href="#"><img data-src="//pbs.twimg.com/media/a.jpg"></a>',
@@ -302,6 +302,18 @@ def test_changed_markup(cards):
     """The author's page with threads in a way that is not known is an error, not a listing without threads."""
     with pytest.raises(ParseError):
         parse_listing(author_page(PETRA, cards).encode(), asked("PolarPetra"))
+
+
+@pytest.mark.parametrize("name", ["Trending Tom", "Related", "Popular Threads"])
+def test_name_like_a_heading(name):
+    """An author's name that looks like the heading of other people's threads never empties the page."""
+    body = author_page(PETRA, f"<h1>{name}</h1>" + listed_card(thread(1))).encode()
+    try:
+        listing = parse_listing(body, asked("PolarPetra"))
+    except ParseError:
+        return
+
+    assert listing.entries
 
 
 @pytest.mark.parametrize("body", [author_page(LOUD, listed_card(thread(1))), author_page(LOUD, "")])
