@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import re
 import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -42,6 +43,7 @@ _STEP: Final = 64 * 1024
 _MAX_MEMBERS: Final = 100
 _MAX_LANES: Final = 1000
 _ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+_HOST = re.compile(r"[A-Za-z0-9._-]+")
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 
 
@@ -309,12 +311,17 @@ def _private_address(error: BaseException | None) -> PrivateAddress | None:
 def _parse(feed_id: str, url: str) -> URL:
     try:
         parsed = URL(url)
-        usable = parsed.scheme in ("http", "https") and bool(parsed.host)
     except (ValueError, TypeError) as error:
         raise ParseError(feed_id, "not an address that can be asked") from error
-    if not usable:
+    if not _can_be_asked(parsed):
         raise ParseError(feed_id, "not an http or https address")
     return parsed
+
+
+def _can_be_asked(url: URL) -> bool:
+    """Whether it is a web address with a host that can exist: no "%31%32%37.0.0.1", no blank in it."""
+    host = url.raw_host or ""
+    return url.scheme in ("http", "https") and (_literal(host) is not None or bool(_HOST.fullmatch(host)))
 
 
 def _site(url: URL) -> str:
@@ -328,7 +335,7 @@ def _onward(feed_id: str, url: URL, location: str) -> URL:
         onward = url.join(URL(location)) if location else None
     except ValueError:
         onward = None
-    if onward is None or onward.scheme not in ("http", "https") or not onward.host:
+    if onward is None or not _can_be_asked(onward):
         raise ParseError(feed_id, f"{url.host} redirects to where no page can be")
     return onward if onward.origin() == url.origin() else onward.with_user(None)
 

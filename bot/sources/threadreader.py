@@ -87,7 +87,7 @@ class ThreadReader:
         page = self._listing(await self._http.get(url, feed_id=feed.id), feed.id, feed.author, deeper=True)
         # Three scrapers agree on `before=`; a site that stopped honouring it would otherwise be paged for ever.
         goes_down = page.older.isdigit() and token.isdigit() and int(page.older) < int(token)
-        return Fetched(entries=page.entries, cursor={}, older=page.older if goes_down else "", author=page.author)
+        return Fetched(entries=page.entries, cursor={}, older=page.older if goes_down else "")
 
     async def expand(self, entry: Entry) -> Entry:
         """Read one thread whole."""

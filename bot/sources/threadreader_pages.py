@@ -29,7 +29,7 @@ _USER = re.compile(rf"/user/@?({HANDLE})/?(?:[?#]|$)")
 _PROFILE = re.compile(rf"^(?:https?:)?//(?:www\.|mobile\.)?(?:twitter|x)\.com/@?({HANDLE})(?:/status/\d+)?/?(?:[?#]|$)")
 _SUBSCRIBE = re.compile(rf"/account/subscribe/({HANDLE})/?$")
 _COUNT = re.compile(r"(?<![\d,])(\d{1,3}(?:,\d{3})+|\d{1,6})\s+(?:tweets?|posts?)\b", re.IGNORECASE)
-_FOREIGN = re.compile(r"related|trending|popular|recommended|other authors", re.IGNORECASE)
+_FOREIGN = re.compile(r"\W*(?:related|trending|popular|recommended|other) threads\b", re.IGNORECASE)
 _LOGIN = re.compile(r"\b(?:log ?in|sign ?in|captcha|verify (?:that )?you are|are you (?:a )?human)\b", re.IGNORECASE)
 
 _FIRST_SNOWFLAKE: Final = 29_700_859_247
@@ -84,6 +84,8 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
     own = [card for card in cards if card.is_by(author, unmarked=not card.foreign)]
     if not own:
         _check_that_empty_is_meant(tree, body, cards, asked)
+        if not deeper and not _has_end(body):
+            raise TemporarySourceError(asked.feed_id, "the author page stops before its end")
     entries = _entries(own, asked, author)
     return Listing(author=author, entries=entries, older=_smallest_time(own))
 
@@ -98,7 +100,7 @@ def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
     posts = tuple(read_post(node, attribute(node, "data-tweet") or attribute(node, "id")) for node in nodes)
     info = _first(node for node in tree.css(".thread-info") if not _in_card(node))
     count = _count(info.text(separator=" ") if info is not None else "")
-    if count is not None and count > len(posts) and b"</html" not in body[-4096:].lower():
+    if count is not None and count > len(posts) and not _has_end(body):
         raise TemporarySourceError(asked.feed_id, f"the page of thread {key} stops after {len(posts)} of {count} posts")
     time = _first(node for node in tree.css(".time[data-time]") if not _in_card(node))
     entry = Entry(
@@ -209,7 +211,7 @@ def _check_that_empty_is_meant(tree: LexborHTMLParser, body: bytes, cards: list[
     """Raise unless the author's page, which shows no card of theirs, really means to show none."""
     if is_challenge(body) or tree.css_first('input[type="password"]') is not None or _asks_for_login(tree):
         raise SourceRefused(asked.feed_id, "the author page wants a login")
-    unread = [card for card in cards if not card.handle and not card.foreign]
+    unread = [card for card in cards if not card.handle]  # whatever the heading: that may be a name
     known = {card.key for card in cards if card.key}
     links = (_matched(_THREAD, _href(node)) for node in tree.css('[data-link-href*="/thread/"], a[href*="/thread/"]'))
     if unread or any(key and key not in known for key in links):
@@ -223,6 +225,11 @@ def _unrecognised(asked: Asked, tree: LexborHTMLParser, body: bytes, expected: s
     if form is not None or _asks_for_login(tree):
         return SourceRefused(asked.feed_id, f"got a login page instead of {expected}")
     return ParseError(asked.feed_id, f"the page is not {expected} as we know it")
+
+
+def _has_end(body: bytes) -> bool:
+    """Whether the page goes on to its end: a server that fails midway may still end its answer properly."""
+    return b"</html" in body[-4096:].lower()
 
 
 def _asks_for_login(tree: LexborHTMLParser) -> bool:
@@ -246,7 +253,7 @@ class Card:
     @property
     def foreign(self) -> bool:
         """Whether it stands in a list of other people's threads."""
-        return bool(_FOREIGN.search(self.heading))
+        return bool(_FOREIGN.match(self.heading))
 
     def more_from(self, author: Author) -> bool:
         """Whether it stands under "More from" this author."""

@@ -210,6 +210,8 @@ class _Reader:
     def _add_media(self, media: Media) -> None:
         if all(media.url != known.url for known in self.media):
             self.media.append(media)
+        # What stands in the text is the picture, not a blank on either side of it.
+        self._eats_blank = not self._parts or self._parts[-1][-1] in _BLANK
 
 
 def _is_shortened(words: str, url: str) -> bool:

@@ -1,0 +1,69 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.conditional import request_headers, retry_after, validators
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+
+
+def test_sent_back_exactly():
+    """ETag and Last-Modified go back exactly as they came, weak marks, quotes and odd dates included."""
+    remembered = validators({"ETag": 'W/"a b"', "Last-Modified": "Tue, 01 Sep 2026 09:00:00 +0200", "X": "y"})
+
+    assert request_headers(remembered) == {
+        "If-None-Match": 'W/"a b"',
+        "If-Modified-Since": "Tue, 01 Sep 2026 09:00:00 +0200",
+    }
+
+
+@pytest.mark.parametrize("value", ["", "a\r\nX-Evil: 1", "a\x00", "\udc80", "x" * 5000])
+def test_unsendable_is_not_kept(value):
+    """A validator that no request header can hold is not remembered."""
+    assert validators({"ETag": value}) == {}
+
+
+@pytest.mark.parametrize("value", [None, 5, [], {"a": "b"}, "", "a\nb"])
+def test_damaged_cursor(value):
+    """What a cursor should not hold is not sent."""
+    assert request_headers({"etag": value, "last_modified": value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        (" 7 ", 7),
+        ("86401", 86400),
+        ("9" * 40, 86400),
+        ("Tue, 01 Sep 2026 12:30:00 GMT", 1800),
+        ("Tue, 01 Sep 2026 14:30:00 +0200", 1800),
+        ("Tue, 01 Sep 2026 12:30:00 -0000", 1800),
+        ("Fri, 01 Sep 2056 12:30:00 GMT", 86400),
+    ],
+)
+def test_retry_after(value, seconds):
+    """Seconds and HTTP dates are understood, and none holds for more than a day."""
+    assert retry_after(value, NOW) == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "0",
+        "-5",
+        "1.5",
+        "1e3",
+        "soon",
+        "١٢٠",
+        "Mon, 31 Aug 2026 12:00:00 GMT",
+        "Tue, 99 Sep 2026",
+        "\x00",
+        ",",
+    ],
+)
+def test_retry_after_junk(value):
+    """Junk, negatives and the past hold nothing."""
+    assert retry_after(value, NOW) is None
