@@ -76,9 +76,10 @@ def wants_older(entries: Sequence[Entry], backfill: Backfill, zone: tzinfo) -> b
     )
 
 
-def first_horizon(entries: Iterable[Entry]) -> datetime | None:
+def first_horizon(page: Fetched) -> datetime | None:
     """How far back a first look saw: to the oldest thread of its page. None: the author had no thread at all."""
-    return min((e.published for e in entries if e.published is not None), default=None)
+    oldest = min((e.published for e in page.entries if e.published is not None), default=None)
+    return page.reaches or oldest
 
 
 def moved_back(horizon: datetime | None, entries: Iterable[Entry]) -> datetime | None:

@@ -182,7 +182,8 @@ class Fetched:
 
     `older` is the source's token for the next deeper page, "" where there is none.
     `author` carries what the page says of the author, None if it says nothing.
-    `partial`: the listing is a stand-in that never shows more than a few threads.
+    `partial`: the listing is a stand-in that never shows more than a few threads. `reaches`: how far back it shows
+    the author without gaps; None: to its oldest entry.
     """
 
     entries: tuple[Entry, ...]
@@ -191,6 +192,7 @@ class Fetched:
     author: Author | None = None
     not_before: datetime | None = None
     partial: bool = False
+    reaches: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,7 @@ class Poller:
         """Sort a first page out; the token of the next page if news may reach below this one."""
         verdict = await self._judge(reading, page)
         if not reading.state.baselined:
-            horizon = diff.first_horizon(page.entries)
+            horizon = diff.first_horizon(page)
             reading.state = replace(reading.state, baselined=True, horizon=horizon)
             reading.state = schedule.swept(reading.state, "", self.clock())
         reading.state = replace(reading.state, older=page.older)

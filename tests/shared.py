@@ -9,10 +9,10 @@ import pytest
 
 
 def shared(path: str) -> Path:
-    """A file of the folder that `KEEPCURRENT_SHARED` names, or that lies beside the repository as `shared`."""
-    folder = os.environ.get("KEEPCURRENT_SHARED")
+    """A file of the folder that `TEST_SHARED` names, or that lies beside the repository as `shared`."""
+    folder = os.environ.get("TEST_SHARED")
     root = Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared"
     found = root / path
     if not found.exists():
-        pytest.skip(f"recorded payloads are not here: set KEEPCURRENT_SHARED (looked for {path})")
+        pytest.skip(f"recorded payloads are not here: set TEST_SHARED (looked for {path})")
     return found

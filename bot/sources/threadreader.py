@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -65,6 +66,11 @@ class ThreadReader:
             raise ParseError("", f"the page of thread {located.thread_key} does not say who wrote it")
         return self._resolved(feed_id_of(author.handle), author, [located.thread_key])
 
+    async def check(self) -> None:
+        """Ask for the start page; that there is none is an answer too."""
+        with suppress(FeedGone):
+            await self._http.get(f"{self._base_url}/", feed_id="")
+
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         """Read the author's newest threads; from a thread page while the author page is refused."""
         now = self._clock()
@@ -117,7 +123,14 @@ class ThreadReader:
                 continue
             entries = (page.entry, *page.more)
             cursor = bookmark.seen(entry.key for entry in entries).cursor()
-            return Fetched(entries=entries, cursor=cursor, author=page.entry.author, partial=True)
+            return Fetched(
+                entries=entries,
+                cursor=cursor,
+                author=page.entry.author,
+                partial=True,
+                # The page's own thread may be years older than the newest ones that stand under it.
+                reaches=min((one.published for one in page.more if one.published), default=page.entry.published),
+            )
         return None
 
     async def _thread(self, feed_id: str, author: Author, key: str) -> ThreadPage:

@@ -693,6 +693,7 @@ async def test_second_way(source):
 
         assert fetched.partial
         assert fetched.older == ""
+        assert fetched.reaches == fetched.entries[1].published
         assert [(one.key, one.whole) for one in fetched.entries] == [(thread(3).key, True), (thread(5).key, False)]
         assert fetched.author.handle == "PolarPetra"
 
