@@ -164,9 +164,7 @@ FULL_ENTRY = entry(
         Post(id="2", text=""),
     ),
 )
-FULL = Changes(
-    feed_id=ANN, state=FULL_STATE, known=(FULL_KNOWN,), contents=(FULL_ENTRY,), deliveries=(FULL_DELIVERY,)
-)
+FULL = Changes(feed_id=ANN, state=FULL_STATE, known=(FULL_KNOWN,), contents=(FULL_ENTRY,), deliveries=(FULL_DELIVERY,))
 
 
 async def everything(store: Store) -> list[object]:
