@@ -133,7 +133,7 @@ class PowerCut(Counting):
 
     def leave(self, folder: Path) -> Path:
         """A folder with what is left."""
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for name, file in self.names.items():
             (folder / name).write_bytes(self.contents.get(file, b""))
         return folder
