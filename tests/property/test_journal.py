@@ -15,6 +15,7 @@ from tinydb.table import Document, Table
 
 from bot.stores.journal import JournalStorage
 from bot.stores.table import Database, JournalTable
+from tests.faulty_files import Counting
 
 IDS = st.sampled_from(["1", "2", "3", 'a":{b', "ü/\\\n"])
 VALUES = st.recursive(
@@ -135,7 +136,7 @@ def test_operations_agree_with_stock_tinydb(operations: list[Any], limit: int) -
     """After every operation, and after opening again, the store holds what stock TinyDB holds."""
     with tempfile.TemporaryDirectory() as folder:
         stock = Stock(storage=MemoryStorage)
-        ours = Database(Path(folder) / "store.json", limit=limit)
+        ours = Database(Path(folder) / "store.json", limit=limit, files=Counting())
         for operation in operations:
             # Stock TinyDB keeps in memory what a failing updater did before it failed; ours keeps nothing of it.
             expected_result = ZeroDivisionError if operation[0] == "broken_updater" else apply(stock, operation)
@@ -143,9 +144,9 @@ def test_operations_agree_with_stock_tinydb(operations: list[Any], limit: int) -
         expected = found(stock)
 
         assert found(ours) == expected
-        assert found(Database(Path(folder) / "store.json", read_only=True)) == expected
+        assert found(Database(Path(folder) / "store.json", read_only=True, files=Counting())) == expected
         ours.close()
-        again = Database(Path(folder) / "store.json", limit=limit)
+        again = Database(Path(folder) / "store.json", limit=limit, files=Counting())
         assert found(again) == expected
         again.close()
         with Stock(Path(folder) / "store.json") as plain:
@@ -167,7 +168,7 @@ def test_a_batch_is_all_or_nothing(batches: list[tuple[list[Any], bool]], limit:
             if after is not None:
                 seen[table, doc_id] = after
 
-        ours = Database(Path(folder) / "store.json", limit=limit, observer=observe)
+        ours = Database(Path(folder) / "store.json", limit=limit, observer=observe, files=Counting())
         storage = ours.storage
         assert isinstance(storage, JournalStorage)
         for operations, fails in batches:
@@ -183,7 +184,7 @@ def test_a_batch_is_all_or_nothing(batches: list[tuple[list[Any], bool]], limit:
             texts = {(name, doc_id): text for name in ("a", "b") for doc_id, text in storage.texts(name).items()}
             assert seen == texts
         expected = {name: dict(rows) for name, rows in found(ours).items()}
-        on_disk = found(Database(Path(folder) / "store.json", read_only=True))
+        on_disk = found(Database(Path(folder) / "store.json", read_only=True, files=Counting()))
         assert {name: dict(rows) for name, rows in on_disk.items()} == expected
         ours.close()
 
@@ -194,7 +195,7 @@ def test_automatic_ids_agree_with_stock_tinydb(documents: list[dict[str, Any]], 
     """With TinyDB's own integer ids, plain documents get the same ids."""
     with tempfile.TemporaryDirectory() as folder:
         stock = TinyDB(storage=MemoryStorage)
-        ours = Database(Path(folder) / "store.json")
+        ours = Database(Path(folder) / "store.json", files=Counting())
         table = IntTable(ours.storage, "_default")
         for document in documents:
             assert table.insert(document) == stock.insert(document)
@@ -208,7 +209,7 @@ def test_automatic_ids_agree_with_stock_tinydb(documents: list[dict[str, Any]], 
 def test_a_document_without_an_id_is_refused() -> None:
     """A table with string ids cannot invent one."""
     with tempfile.TemporaryDirectory() as folder:
-        db = Database(Path(folder) / "store.json")
+        db = Database(Path(folder) / "store.json", files=Counting())
 
         with pytest.raises(ValueError, match="needs an id"):
             db.table("a").insert({"n": 1})

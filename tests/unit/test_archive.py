@@ -180,19 +180,25 @@ def test_a_fault_at_any_operation_keeps_the_old_thread_or_the_new(tmp_path: Path
 
 def test_a_thread_that_was_kept_survives_a_power_cut(tmp_path: Path) -> None:
     """Content and name are both on the disk when `write` returns; before, the old thread is."""
-    folder = Archive(tmp_path).path(ENTRY.feed_id, ENTRY.key).parent
-    folder.mkdir(parents=True)
     new = replace(ENTRY, title="new")
-    for first in range(1, 20):
-        files = PowerCut(first + 5, folder)
-        archive = Archive(tmp_path, files)
+    was_hit = True
+    first = 5
+    while was_hit:
+        first += 1
+        kept, left = tmp_path / f"{first}", tmp_path / f"{first}-left"
+        folder = Archive(kept).path(ENTRY.feed_id, ENTRY.key).parent
+        folder.mkdir(parents=True)
+        files = PowerCut(first, folder)
+        archive = Archive(kept, files)
         archive.write(ENTRY)
+        expected = [new]
         try:
             archive.write(new)
         except Cut:
             expected = [ENTRY, new]
-        else:
-            expected = [new]
-        left = files.leave(tmp_path / f"{first}" / folder.relative_to(tmp_path))
-        assert left.is_dir()
-        assert Archive(tmp_path / f"{first}").read(ENTRY.feed_id, ENTRY.key) in expected
+        files.leave(left / folder.relative_to(kept))
+
+        assert Archive(left).read(ENTRY.feed_id, ENTRY.key) in expected
+        was_hit = files.was_hit
+
+    assert first == 11

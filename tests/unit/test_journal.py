@@ -128,7 +128,7 @@ def test_stock_tinydb_opens_a_closed_store(path: Path) -> None:
 
 def test_old_journals_are_removed(path: Path) -> None:
     """The files beside the snapshot are those of the present and of the previous generation."""
-    db = Database(path, limit=100)
+    db = Database(path, limit=100, files=Counting())
     for n in range(1, 60):
         put(db, n)
     generation = journal(db)._generation
@@ -141,13 +141,13 @@ def test_old_journals_are_removed(path: Path) -> None:
 
 def test_the_previous_generation_is_a_whole_backup(path: Path) -> None:
     """The previous snapshot, put in place, gives the present content: its journals are still there."""
-    db = Database(path, limit=100)
+    db = Database(path, limit=100, files=Counting())
     for n in range(1, 60):
         put(db, n)
     db.close()
     path.with_name("store.previous.json").replace(path)
 
-    db = Database(path, limit=100)
+    db = Database(path, limit=100, files=Counting())
     assert content(db) == expected_after(59)
     put(db, 60)
     db.close()
@@ -245,7 +245,7 @@ def test_a_closed_store_cannot_be_written(path: Path) -> None:
 
 def test_a_reader_is_consistent_while_the_writer_compacts(path: Path) -> None:
     """Whatever the writer does meanwhile, a reader sees the content after some whole commit, never going back."""
-    db = Database(path, limit=100)
+    db = Database(path, limit=100, files=Counting())
     put(db, 1)
     failures: list[object] = []
     done = threading.Event()
@@ -331,7 +331,7 @@ def cut_short(path: Path, files: Any) -> int:
 
 def survives(path: Path, confirmed: int) -> None:
     """Opening again gives all that was confirmed, or that and the one commit that was under way."""
-    db = Database(path, limit=250)
+    db = Database(path, limit=250, files=Counting())
     assert content(db) in (expected_after(confirmed), expected_after(confirmed + 1))
     put(db, 13)
     expected = content(db)
@@ -654,7 +654,7 @@ def test_a_fault_in_any_step_of_a_migration_loses_nothing(tmp_path: Path) -> Non
         first += 1
         path = tmp_path / f"{first}" / "store.json"
         path.parent.mkdir()
-        db = Database(path)
+        db = Database(path, files=Counting())
         for n in (1, 2, 3):
             put(db, n)
         files = Failing(first)
@@ -662,7 +662,7 @@ def test_a_fault_in_any_step_of_a_migration_loses_nothing(tmp_path: Path) -> Non
             migrated(path, files=files).close()
         except StoreError:
             assert files.failed
-        db = migrated(path)
+        db = migrated(path, files=Counting())
         assert set(content(db)) == {"a"}
         assert [json.loads(text)["number"] for text in content(db)["a"].values()] == [1, 2, 3]
         db.close()
