@@ -94,6 +94,7 @@ class Failing(Counting):
 
 class PowerCut(Counting):
     """From call number `first` on nothing works. `leave` then lays out what a power cut is sure to leave.
+    Call number `fails_at` is an ordinary error.
 
     A file's content is sure once it was synced, a name (new, changed, removed) once its folder was synced.
     """
@@ -101,6 +102,7 @@ class PowerCut(Counting):
     def __init__(self, first: int, folder: Path) -> None:
         super().__init__()
         self.first, self.folder = first, folder
+        self.fails_at = 0
         self.files: dict[int, object] = {}
         self.contents: dict[object, bytes] = {}
         self.names: dict[str, object] = {}
@@ -111,10 +113,10 @@ class PowerCut(Counting):
 
     def hit(self) -> bool:
         self.calls += 1
-        return self.was_hit
+        return self.was_hit or self.calls == self.fails_at
 
     def error(self) -> BaseException:
-        return Cut()
+        return Cut() if self.was_hit else super().error()
 
     def open(self, path: Path, flags: int) -> int:
         is_new = not path.exists()

@@ -426,6 +426,17 @@ async def test_aliases_follow_the_thread(store: Store) -> None:
     assert set(await store.known(ANN, ["1", "2", "3"])) == {"1", "3"}
 
 
+async def test_an_alias_stays_with_the_thread_that_has_it(store: Store) -> None:
+    """An alias that two threads had still names the one that keeps it."""
+    second = known("2", aliases=("x",))
+    await followed(store)
+    await committed(store, known=(known("1", aliases=("x",)),))
+    await committed(store, known=(second,))
+    await committed(store, known=(known("1"),))
+
+    assert await store.known(ANN, ["x"]) == {"x": second}
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

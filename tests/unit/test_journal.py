@@ -274,7 +274,7 @@ def test_a_reader_is_consistent_while_the_writer_compacts(path: Path) -> None:
 # -- faults --------------------------------------------------------------------------------------------
 
 
-def commit_all(path: Path, files: Any) -> tuple[int, int]:
+def commit_all(path: Path, files: Failing) -> tuple[int, int]:
     """Commits 1, 2, … 12, each until it is taken, with snapshots in between. Returns the last one and the errors."""
     errors = 0
     db = None
@@ -287,10 +287,12 @@ def commit_all(path: Path, files: Any) -> tuple[int, int]:
             except StoreError:
                 errors += 1
                 assert db is None or content(db) == expected_after(n - 1)
+                # Once the disk works again, what failed is cut off at once.
+                assert db is None or files.many > 1 or on_disk(path) == expected_after(n - 1)
         else:
             raise AssertionError("never worked again")
         assert db is not None
-        assert content(db) == expected_after(n)
+        assert content(db) == on_disk(path) == expected_after(n)
     assert db is not None
     db.close()
     return n, errors
@@ -355,6 +357,72 @@ def test_a_cut_at_any_operation_loses_nothing(tmp_path: Path) -> None:
             break
 
     assert first > 60
+
+
+def test_a_cut_after_a_fault_loses_nothing(tmp_path: Path) -> None:
+    """Fault at call 1, 2, 3 …, then commits that are confirmed, then no power: they are there."""
+    first = 0
+    while True:
+        first += 1
+        folder = tmp_path / f"{first}"
+        folder.mkdir()
+        files = PowerCut(10**9, folder)
+        files.fails_at = first
+        try:
+            db = Database(folder / "store.json", limit=250, files=files)
+        except StoreError:
+            continue
+        confirmed = [n for n in range(1, 13) if taken(db, n)]
+        left = files.leave(tmp_path / f"{first}-left")
+
+        assert json.loads(on_disk(left / "store.json")["last"]["last"])["n"] == confirmed[-1]
+        assert on_disk(left / "store.json") == content(db)
+        if files.calls < first:
+            break
+
+    assert first > 60
+
+
+def taken(db: TinyDB, n: int) -> bool:
+    try:
+        put(db, n)
+    except StoreError:
+        return False
+    return True
+
+
+def test_what_could_not_be_cut_off_is_cut_before_the_next_journal(path: Path) -> None:
+    """A failed commit whose remains are still there does not stand in the way of a journal that follows."""
+
+    class Broken(Counting):
+        broken: tuple[str, ...] = ()
+
+        def fsync(self, fd: int) -> None:
+            if "fsync" in self.broken:
+                raise self.error()
+
+        def truncate(self, fd: int, size: int) -> None:
+            if "truncate" in self.broken:
+                raise self.error()
+            super().truncate(fd, size)
+
+        def rename(self, source: Path, target: Path) -> None:
+            if "rename" in self.broken:
+                raise self.error()
+            super().rename(source, target)
+
+    files = Broken()
+    db = Database(path, files=files)
+    put(db, 1)
+    files.broken = ("fsync", "truncate")
+    assert not taken(db, 2)
+    files.broken = ("rename",)
+    with pytest.raises(StoreError, match="cannot write"):
+        journal(db).compact()
+    put(db, 2)
+
+    assert on_disk(path) == expected_after(2)
+    db.close()
 
 
 def test_a_kill_at_any_moment_loses_nothing(tmp_path: Path) -> None:
