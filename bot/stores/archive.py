@@ -48,10 +48,10 @@ class Archive:
     def write(self, entry: Entry) -> str:
         """Keep a thread in place of what was kept of it. Returns its content hash; raises `StoreError`."""
         path = self.path(entry.feed_id, entry.key)
-        text = json.dumps(_document(entry), indent=1, ensure_ascii=False)
+        text = json.dumps(_document(entry), indent=1, ensure_ascii=False) + "\n"
         try:
             self._files.make_folder(path.parent)
-            replace_file(self._files, path, [text.encode("utf-8", "backslashreplace"), b"\n"])
+            replace_file(self._files, path, [text.encode("utf-8", "backslashreplace")])
         except OSError as e:
             raise StoreError(f"cannot keep the thread {entry.key} in {path}: {reason(e)}") from e
         return content_hash(entry)

@@ -6,10 +6,11 @@ A document leaves out what equals the default and what already stands in its id;
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.errors import StoreError
 from bot.model import Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription
@@ -44,6 +45,15 @@ def split_id(doc_id: str) -> tuple[str, str]:
     return feed.replace("%2F", "/").replace("%25", "%"), key
 
 
+class _Part(NamedTuple):
+    """One field: its name in the value, in the document, and how it comes back."""
+
+    field: str
+    name: str
+    default: object
+    rich: Callable[[Any], object] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shape(Generic[T]):
     """How one kind of value is written: `names` are the shorter names, `in_id` the fields that its id holds."""
@@ -55,30 +65,40 @@ class Shape(Generic[T]):
     def encode(self, value: T) -> dict[str, Any]:
         """The document of a value."""
         document: dict[str, Any] = {}
-        for part in self._stored():
-            found = getattr(value, part.name)
-            if found != _default(part):
-                document[self.names.get(part.name, part.name)] = _plain(found)
+        for part in self._parts:
+            found = getattr(value, part.field)
+            if found != part.default:
+                document[part.name] = _plain(found)
         return document
 
     def decode(self, document: Mapping[str, Any], **in_id: str) -> T:
         """The value of a document. Raises `StoreError` if the document is not of this kind."""
         found: dict[str, Any] = dict(in_id)
         try:
-            for part in self._stored():
-                name = self.names.get(part.name, part.name)
-                if name in document:
-                    found[part.name] = _rich(part, document[name])
+            for part in self._parts:
+                if part.name in document:
+                    value = document[part.name]
+                    found[part.field] = part.rich(value) if part.rich else value
             return self.make(**found)
         except (TypeError, ValueError, OverflowError) as e:
             raise StoreError(f"the store holds something that is no {self.make.__name__}: {in_id} ({e})") from e
 
-    def _stored(self) -> list[Field[Any]]:
-        return [part for part in fields(self.make) if part.name not in self.in_id]  # type: ignore[arg-type]
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        return [
+            _Part(part.name, self.names.get(part.name, part.name), _default(part), _RICH.get(_kind(part)))
+            for part in fields(self.make)  # type: ignore[arg-type]  # each is a dataclass
+            if part.name not in self.in_id
+        ]
 
 
 def _default(part: Field[Any]) -> object:
     return part.default if part.default_factory is MISSING else part.default_factory()
+
+
+def _kind(part: Field[Any]) -> str:
+    """The annotation, which is text (PEP 563)."""
+    return str(part.type).removesuffix(" | None")
 
 
 def _plain(value: object) -> object:
@@ -95,17 +115,12 @@ def _plain(value: object) -> object:
             return value
 
 
-def _rich(part: Field[Any], value: Any) -> object:  # noqa: ANN401  # whatever JSON holds
-    """The value of a field, by its annotation, which is text (PEP 563)."""
-    match str(part.type).removesuffix(" | None"):
-        case "datetime":
-            return from_ms(value)
-        case "Author":
-            return Author(**value)
-        case "tuple[str, ...]":
-            return tuple(value)
-        case _:
-            return value
+_RICH: dict[str, Callable[[Any], object]] = {
+    "datetime": from_ms,
+    "Author": lambda value: Author(**value),
+    "tuple[str, ...]": tuple,
+}
+"""How a field comes back from JSON, by its annotation; what is not named comes back as it is."""
 
 
 FEED = Shape(make=Feed, in_id=("id",))

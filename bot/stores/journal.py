@@ -341,14 +341,11 @@ class JournalStorage(Storage):
             raise damaged(self.path, "the file is missing, but its journal is there")
 
     def _go_on(self, found: Loaded) -> None:
-        """Make the last journal ready for the next commit: cut a torn end, remove a journal that was not begun."""
+        """Make the last journal ready for the next commit, its torn end cut off."""
         if self.read_only:
             return
         self._journal = Journal(self._files, journal_path(self.path, found.last), found.last, found.seq, found.end)
         with self._or_closed():
-            for later in generations(self.path):
-                if later > found.last:
-                    self._files.unlink(journal_path(self.path, later))
             self._journal.mend()
 
     def _start(self, generation: int, seq: int) -> None:

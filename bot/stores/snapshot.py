@@ -110,7 +110,7 @@ def read_snapshot(files: Files, path: Path, schema: int) -> Snapshot:
 def _own_head(line: bytes) -> tuple[Meta, str] | None:
     """The first line of a file as we write it: what it says and the checksum; None if it is not spelled so."""
     try:
-        found = json.loads(line + b"}")
+        found = json.loads(line.decode("ascii") + "}")
     except (ValueError, RecursionError):
         return None
     meta = _meta_of(found)
@@ -157,7 +157,7 @@ def _parse(data: bytes, path: Path, schema: int) -> Snapshot:
     if meta is None:
         raise damaged(path, f"it is valid JSON, but not a store of {FORMAT}")
     _check_schema(meta, path, schema)
-    if "sum" in found[META]["store"]:
+    if found[META]["store"].keys() != meta.document().keys():
         raise damaged(path, 'it does not match its checksum (if you changed it on purpose, remove "sum" from "meta")')
     tables = {name: {i: encode(doc) for i, doc in table.items()} for name, table in found.items() if name != META}
     return Snapshot(meta=meta, tables=tables, size=len(data))

@@ -6,8 +6,10 @@ A new store joins by one more entry in `STORES`. `store.again()` is the same sto
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.errors import SchemaTooNew, StoreError, StoreLocked, StoreReadOnly
 from bot.model import (
@@ -33,8 +37,10 @@ from bot.model import (
 )
 from bot.protocols import Store
 from bot.stores.files import Files
+from bot.stores.journal import JournalStorage
 from bot.stores.memory import MemoryStore
 from bot.stores.tiny import TinyStore
+from tests.faulty_files import Counting
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -47,7 +53,8 @@ async def open_memory(folder: Path) -> MemoryStore:
 
 
 async def open_tiny(folder: Path) -> TinyStore:
-    return await TinyStore.open(folder)
+    # Without waiting for the disk; the tests of what lasts open it with the real files.
+    return await TinyStore.open(folder, files=Counting())
 
 
 STORES: dict[str, Callable[[Path], Any]] = {"memory": open_memory, "tiny": open_tiny}
@@ -164,9 +171,7 @@ FULL_ENTRY = entry(
         Post(id="2", text=""),
     ),
 )
-FULL = Changes(
-    feed_id=ANN, state=FULL_STATE, known=(FULL_KNOWN,), contents=(FULL_ENTRY,), deliveries=(FULL_DELIVERY,)
-)
+FULL = Changes(feed_id=ANN, state=FULL_STATE, known=(FULL_KNOWN,), contents=(FULL_ENTRY,), deliveries=(FULL_DELIVERY,))
 
 
 async def everything(store: Store) -> list[object]:
@@ -419,6 +424,17 @@ async def test_aliases_follow_the_thread(store: Store) -> None:
     await committed(store, known=(known("1", aliases=("3",)),))
 
     assert set(await store.known(ANN, ["1", "2", "3"])) == {"1", "3"}
+
+
+async def test_an_alias_stays_with_the_thread_that_has_it(store: Store) -> None:
+    """An alias that two threads had still names the one that keeps it."""
+    second = known("2", aliases=("x",))
+    await followed(store)
+    await committed(store, known=(known("1", aliases=("x",)),))
+    await committed(store, known=(second,))
+    await committed(store, known=(known("1"),))
+
+    assert await store.known(ANN, ["x"]) == {"x": second}
 
 
 @pytest.mark.parametrize(
@@ -804,6 +820,76 @@ async def test_prune_forgets_old_sent_rows_only(store: Store) -> None:
     assert set(await store.known(ANN, ["1"])) == {"1"}
 
 
+# -- stores agree ------------------------------------------------------------------------------------
+
+MINUTES = st.integers(-2, 2).map(lambda n: NOW + n * MINUTE)
+FEED_IDS = st.sampled_from([ANN, BOB])
+STATES: list[Any] = ["pending", "sending", "sent", "unknown", "dead"]
+DELIVERIES = st.builds(
+    delivery,
+    st.sampled_from(["a", "b", "c", "d"]),
+    batch=st.sampled_from(["x", "y"]),
+    channel=st.sampled_from(["me", "team"]),
+    created_at=MINUTES,
+    due_at=MINUTES,
+    state=st.sampled_from(STATES),
+    sent_at=st.none() | MINUTES,
+)
+CHANGES = st.builds(
+    lambda feed_id, next_poll_at, threads, rows, withdrawn: Changes(
+        feed_id=feed_id,
+        state=FeedState(feed_id=feed_id, next_poll_at=next_poll_at),
+        known=tuple(replace(thread, feed_id=feed_id) for thread in threads),
+        deliveries=tuple(replace(row, feed_id=feed_id) for row in rows),
+        withdrawn=tuple(withdrawn),
+    ),
+    FEED_IDS,
+    st.none() | MINUTES,
+    st.lists(
+        st.builds(
+            known,
+            st.sampled_from(["1", "2"]),
+            state=st.sampled_from(["waiting", "announced"]),
+            look_at=st.none() | MINUTES,
+            published=st.none() | MINUTES,
+        ),
+        max_size=2,
+    ),
+    st.lists(DELIVERIES, max_size=3),
+    st.lists(st.sampled_from(["a", "b"]), max_size=1),
+)
+CALLS = st.one_of(
+    st.tuples(st.just("follow"), st.builds(feed, FEED_IDS), FEED_IDS.map(lambda i: [subscription(i)])),
+    st.tuples(st.just("unsubscribe"), FEED_IDS.map(lambda i: [subscription(i).id])),
+    st.tuples(st.just("set_paused"), FEED_IDS, st.booleans()),
+    st.tuples(st.just("commit"), CHANGES),
+    st.tuples(st.just("commit"), CHANGES),
+    st.tuples(st.just("claim"), st.sampled_from(["me", "team"]), MINUTES),
+    st.tuples(st.just("settle"), st.lists(DELIVERIES, max_size=2)),
+    st.tuples(st.just("drop"), st.lists(st.sampled_from(["a", "b"]), max_size=1)),
+    st.tuples(st.just("prune"), MINUTES),
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(calls=st.lists(CALLS, max_size=25))
+async def test_every_store_gives_the_same_answers(calls: list[Any]) -> None:
+    """Random calls have the same results in every store, and leave the same behind; also after opening again."""
+    with tempfile.TemporaryDirectory() as folder:
+        stores = {kind: await open_store(Path(folder) / kind) for kind, open_store in STORES.items()}
+        for name, *arguments in [("follow", feed(), [subscription()]), *calls]:
+            answers = [await getattr(store, name)(*arguments) for store in stores.values()]
+            assert answers == [answers[0]] * len(answers)
+            states = [await everything(store) for store in stores.values()]
+            assert states == [states[0]] * len(states)
+        for kind, store in stores.items():
+            await store.close()
+            if kind in LASTING:
+                again = await STORES[kind](Path(folder) / kind)
+                assert await everything(again) == states[0]
+                await again.close()
+
+
 # -- stores that last ---------------------------------------------------------------------------------
 
 
@@ -862,14 +948,13 @@ async def test_a_second_writer_is_refused(tmp_path: Path) -> None:
 import asyncio, sys
 from bot.errors import StoreLocked
 from bot.stores.tiny import TinyStore
+from tests.faulty_files import Counting
 try:
     asyncio.run(TinyStore.open({str(tmp_path)!r}))
 except StoreLocked as e:
     print(e.pid, "running as pid" in str(e))
 """
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", script], capture_output=True, text=True)
-
-    import os
 
     assert (done.stdout.split(), done.stderr) == ([str(os.getpid()), "True"], "")
     assert TinyStore.owner(tmp_path) == os.getpid()
@@ -899,8 +984,6 @@ async def test_a_closed_store_says_so(tmp_path: Path) -> None:
 
 async def test_files_are_private(tmp_path: Path) -> None:
     """Folders are 0700 and files 0600, whatever the umask."""
-    import os
-
     for mask in (0o000, 0o777):
         folder = tmp_path / f"{mask:o}" / "deep"
         old = os.umask(mask)
@@ -924,8 +1007,6 @@ class Refusing(Files):
 
 async def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     """The error names the folder, the user and the mend."""
-    import os
-
     with pytest.raises(StoreError, match=rf"{tmp_path}.*uid {os.getuid()}.*chown"):
         await TinyStore.open(tmp_path, files=Refusing())
 
@@ -940,8 +1021,6 @@ async def test_a_folder_that_is_a_file_is_one_clear_error(tmp_path: Path) -> Non
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     """A store of a newer version is not touched."""
-    from bot.stores.journal import JournalStorage
-
     JournalStorage(tmp_path / "store.json", schema=99).close()
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
