@@ -100,6 +100,12 @@ async def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     return cast("Store", opened)
 
 
+def owner(settings: Settings) -> int | None:
+    """The pid of the process that writes to the store now, None if there is none."""
+    store: Any = resolve(STORE)
+    return cast("int | None", store.owner(settings.data_dir))
+
+
 @asynccontextmanager
 async def open_app(settings: Settings, *, read_only: bool = False, store: Store | None = None) -> AsyncIterator[App]:
     """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`."""

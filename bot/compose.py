@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cache
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from bot.model import Author, Batch, Entry, Limits, Message, Post
 from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template  # loaded when the first notice is made: the listings do without
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
 ONLY_BEGINNING = "Only the beginning of this thread could be read."
@@ -329,6 +331,8 @@ def _with_part(views: _Views, view: _View, render: Callable[[_View], str], limit
 
 @cache
 def _template(name: str) -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     text = Environment(
         loader=PackageLoader("bot", "templates"),
         autoescape=name.endswith(".html"),

@@ -116,7 +116,7 @@ class Store(Protocol):
     async def follow(self, feed: Feed, subscriptions: Iterable[Subscription], changes: Changes | None = None) -> None:
         """Add a feed with subscriptions and, if given, what its first look decided, in one step.
 
-        A feed that is there keeps its state, and `changes` are committed over it.
+        A feed that is there stays as it is (address, author, pause, state), and `changes` are committed over it.
         """
         ...
 
@@ -145,7 +145,8 @@ class Store(Protocol):
     async def commit(self, changes: Changes) -> None:
         """Save all of `changes`, contents first. For a feed that is no longer followed: does nothing.
 
-        A delivery whose id is stored in any state but `pending` is left as it is.
+        A delivery that is stored in any state but `pending` is neither overwritten nor withdrawn; withdrawals come
+        before deliveries.
         """
         ...
 
@@ -154,13 +155,13 @@ class Store(Protocol):
         ...
 
     async def content(self, feed_id: str, key: str) -> Entry | None:
-        """The thread as it was last kept."""
+        """The thread as it was last kept. Raises `StoreError` if it was kept and cannot be read."""
         ...
 
     # -- sending ----------------------------------------------------------------------------------
 
     async def claim(self, channel: str, now: datetime) -> Batch | None:
-        """Take the oldest batch that is due for this channel and mark its deliveries `sending`.
+        """Take the oldest batch (by `created_at`, then in the order committed) that is due, and mark it `sending`.
 
         Due: every delivery of the batch that is `pending` or `unknown` has reached its `due_at`, so that a batch
         goes whole or waits whole. `attempts` grows by one, `claimed_at` is `now`.

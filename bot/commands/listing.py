@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot import show, times
-from bot.app import now, open_store
+from bot.app import now, open_store, owner
 from bot.errors import SettingsError
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.protocols import Store
-from bot.schedule import retried_by_hand
+from bot.schedule import after_crash, retried_by_hand
 from bot.settings import Settings
 
 
@@ -27,6 +27,13 @@ async def _reading(settings: Settings) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+async def _outbox(store: Store, settings: Settings, states: Iterable[DeliveryState] | None = None) -> list[Delivery]:
+    """The outbox as it stands: what a dead process was sending is in doubt, though nobody took it back yet."""
+    rows = await store.deliveries(states)
+    alive = owner(settings) is not None
+    return [after_crash(row, now()) if row.state == "sending" and not alive else row for row in rows]
 
 
 def find(feeds: Iterable[Feed], address: str) -> Feed | None:
@@ -105,7 +112,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         if args.author and chosen is None:
             raise SettingsError(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await store.threads(chosen.id if chosen else None)
-        fates = _fates(await store.deliveries())
+        fates = _fates(await _outbox(store, settings))
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
     if args.json:
         show.document({"threads": [_thread(*row) for row in rows]})
@@ -188,7 +195,7 @@ def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
 async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
     """List what waits and what failed."""
     async with _reading(settings) as store:
-        rows = rows_of(await store.deliveries(None if args.all else UNSENT))
+        rows = rows_of(await _outbox(store, settings, None if args.all else UNSENT))
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
     if args.json:
         show.document({"deliveries": [_row(row, feeds) for row in rows]})
@@ -238,7 +245,7 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
 async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
     """Show one message of the outbox with all that is known of it."""
     async with _reading(settings) as store:
-        chosen = _chosen(rows_of(await store.deliveries()), [args.id])
+        chosen = _chosen(rows_of(await _outbox(store, settings)), [args.id])
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         titles = {(known.feed_id, known.key): known.title for known in await store.threads()}
     zone = settings.zone

@@ -21,7 +21,7 @@ from bot.runners.lanes import Lane, side_by_side
 
 log = logging.getLogger(__name__)
 
-GRACE = 7.0
+GRACE = 5.0
 """Seconds that what is in flight may take after a stop; the whole exit has ten."""
 LONGEST_WAIT = timedelta(seconds=60)
 """No wait is longer, so that a changed clock or a suspended machine delays nothing by more than this."""

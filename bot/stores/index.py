@@ -79,42 +79,44 @@ class Row:
     state: str
     channel: str
     batch: str
-    feed_id: str
 
 
 class Queue:
-    """The claimable deliveries of one channel."""
+    """The claimable batches of one channel. A batch is due when all of its deliveries are."""
 
     def __init__(self) -> None:
         self.due: Timeline[float] = Timeline()
         self._order: Timeline[Place] = Timeline()
-        self._batches: dict[str, set[str]] = {}
+        self._rows: dict[str, dict[str, tuple[Place, float]]] = {}
 
     def set(self, name: str, batch: str, place: Place, due: float) -> None:
         """Queue a delivery."""
-        self.due.set(name, due)
-        self._order.set(name, place)
-        self._batches.setdefault(batch, set()).add(name)
+        self._rows.setdefault(batch, {})[name] = place, due
+        self._stand(batch)
 
     def remove(self, name: str, batch: str) -> None:
         """Take a delivery out of the queue."""
-        self.due.set(name, None)
-        self._order.set(name, None)
-        names = self._batches[batch]
-        names.discard(name)
-        if not names:
-            del self._batches[batch]
+        del self._rows[batch][name]
+        self._stand(batch)
 
     def oldest_due(self, now: float) -> str | None:
-        """The oldest delivery that is due."""
+        """The oldest batch that is due."""
         first = next(iter(self.due), None)
         if first is None or first[0] > now:
             return None
-        return next(name for _, name in self._order if self.due.key(name) <= now)
+        return next(batch for _, batch in self._order if self.due.key(batch) <= now)
 
     def batch(self, batch: str) -> list[str]:
         """All that goes out together, in order."""
-        return sorted(self._batches[batch], key=self._order.key)
+        rows = self._rows[batch]
+        return sorted(rows, key=lambda name: rows[name])
+
+    def _stand(self, batch: str) -> None:
+        rows = self._rows[batch].values()
+        self.due.set(batch, max((due for _, due in rows), default=None))
+        self._order.set(batch, min((place for place, _ in rows), default=None))
+        if not rows:
+            del self._rows[batch]
 
 
 class Index:
@@ -237,7 +239,7 @@ class Index:
         state = document.get("state", "pending")
         if state == "sent":
             return
-        self.unsent[doc_id] = row = Row(state, document["channel"], document["batch"], document["feed"])
+        self.unsent[doc_id] = row = Row(state, document["channel"], document["batch"])
         if state in rules.CLAIMABLE:
             self.queues.setdefault(row.channel, Queue()).set(doc_id, row.batch, place, document["due"])
 

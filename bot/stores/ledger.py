@@ -93,8 +93,9 @@ class Ledger:
     def _forget(self, feed_id: str) -> None:
         for doc_id in tuple(self._index.threads.get(feed_id, ())):
             self._table(THREADS).delete(doc_id)
-        for doc_id in [doc_id for doc_id, row in self._index.unsent.items() if row.feed_id == feed_id]:
-            self._table(DELIVERIES).delete(doc_id)
+        for delivery in self.deliveries(None, None):
+            if delivery.feed_id == feed_id:
+                self._table(DELIVERIES).delete(delivery.id)
         self._table(STATES).delete(feed_id)
         self._table(FEEDS).delete(feed_id)
 
@@ -164,7 +165,7 @@ class Ledger:
         oldest = queue.oldest_due(to_ms(now)) if queue else None
         if queue is None or oldest is None:
             return None
-        found = [self._delivery_there(doc_id) for doc_id in queue.batch(self._index.unsent[oldest].batch)]
+        found = [self._delivery_there(doc_id) for doc_id in queue.batch(oldest)]
         deliveries = tuple(rules.claimed(delivery, now) for delivery in found)
         with self.batch():
             for delivery in deliveries:

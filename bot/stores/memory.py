@@ -71,9 +71,7 @@ class MemoryStore:
         self._feeds.pop(feed_id, None)
         self._states.pop(feed_id, None)
         self._threads = {ids: known for ids, known in self._threads.items() if known.feed_id != feed_id}
-        self._deliveries = {
-            row.id: row for row in self._deliveries.values() if row.feed_id != feed_id or rules.outlives_feed(row)
-        }
+        self._deliveries = {row.id: row for row in self._deliveries.values() if row.feed_id != feed_id}
 
     async def set_paused(self, feed_id: str, paused: bool) -> None:
         if feed_id in self._feeds:
@@ -143,12 +141,12 @@ class MemoryStore:
 
     async def claim(self, channel: str, now: datetime) -> Batch | None:
         claimable = [row for row in self._claimable() if row.channel == channel]
-        oldest = next((row for row in claimable if row.due_at <= now), None)
+        oldest = next((batch for batch, due in rules.due_batches(claimable).items() if due <= now), None)
         if oldest is None:
             return None
-        deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest.batch)
+        deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest)
         self._deliveries.update((row.id, row) for row in deliveries)
-        feed = self._feeds.get(oldest.feed_id)
+        feed = self._feeds.get(deliveries[0].feed_id)
         return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries])
 
     def _claimable(self) -> list[Delivery]:
@@ -197,9 +195,11 @@ class MemoryStore:
         )
 
     def _next_deliveries(self) -> dict[str, datetime]:
+        claimable = self._claimable()
+        due = rules.due_batches(claimable)
         earliest: dict[str, datetime] = {}
-        for row in self._claimable():
-            earliest[row.channel] = min(row.due_at, earliest.get(row.channel, row.due_at))
+        for row in claimable:
+            earliest[row.channel] = min(due[row.batch], earliest.get(row.channel, due[row.batch]))
         fresh = {name: self._channels.get(name, ChannelState(channel=name)) for name in sorted(earliest)}
         return {name: rules.delivery_due(earliest[name], state) for name, state in fresh.items()}
 

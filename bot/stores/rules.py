@@ -22,11 +22,6 @@ def accepts(stored: Delivery | None) -> bool:
     return stored is None or stored.state == "pending"
 
 
-def outlives_feed(delivery: Delivery) -> bool:
-    """Whether the row stays when its feed is forgotten."""
-    return delivery.state == "sent"
-
-
 def prunable(delivery: Delivery, sent_before: datetime) -> bool:
     """Whether the row is sent and that old."""
     return delivery.state == "sent" and (delivery.sent_at or delivery.created_at) < sent_before
@@ -35,6 +30,14 @@ def prunable(delivery: Delivery, sent_before: datetime) -> bool:
 def claimed(delivery: Delivery, now: datetime) -> Delivery:
     """The row as its send begins."""
     return replace(delivery, state="sending", attempts=delivery.attempts + 1, claimed_at=now)
+
+
+def due_batches(claimable: Iterable[Delivery]) -> dict[str, datetime]:
+    """When each batch is due, in the order of the rows: when all of its deliveries are."""
+    due: dict[str, datetime] = {}
+    for row in claimable:
+        due[row.batch] = max(row.due_at, due.get(row.batch, row.due_at))
+    return due
 
 
 def look_due(known: Known) -> datetime | None:

@@ -320,7 +320,7 @@ async def test_changes_of_a_follow_are_committed_over_a_feed_that_is_there(store
 
 
 async def test_losing_the_last_subscription_forgets_the_feed(store: Store) -> None:
-    """State, threads and unsent deliveries of the feed go, sent ones stay."""
+    """State, threads and all deliveries of the feed go."""
     await followed(store, ANN, BOB)
     rows = [delivery(state, state=state) for state in ("pending", "sending", "unknown", "dead", "sent")]
     await committed(store, *rows, known=(known("1", aliases=("2",), state="waiting", look_at=NOW),))
@@ -329,7 +329,7 @@ async def test_losing_the_last_subscription_forgets_the_feed(store: Store) -> No
     assert [feed.id for feed, _ in await store.feeds()] == [BOB]
     assert await store.known(ANN, ["1", "2"]) == {}
     assert await store.threads() == await store.threads(ANN) == await store.due_looks(NOW) == ()
-    assert await ids(store) == ["sent"]
+    assert await ids(store) == []
     assert await store.claim("me", NOW) is None
     assert await store.due_feeds(NOW) == (BOB,)
     assert (await store.next_due()).looks is None
@@ -621,12 +621,12 @@ async def test_the_oldest_due_batch_goes_first(store: Store) -> None:
 
 
 async def test_a_batch_goes_whole(store: Store) -> None:
-    """All claimable deliveries of the batch go, due or not, in order, with their threads; the rest stay."""
+    """All claimable deliveries of the batch go, in order, with their threads; the rest stay."""
     await followed(store)
     rows = [
-        delivery("z", batch="b", entry_key="3", due_at=NOW + MINUTE),
+        delivery("z", batch="b", entry_key="3"),
         delivery("y", batch="b", entry_key="2"),
-        delivery("x", batch="b", entry_key="1", state="unknown", due_at=NOW + MINUTE),
+        delivery("x", batch="b", entry_key="1", state="unknown"),
         delivery("dead", batch="b", state="dead"),
         delivery("team", batch="b", channel="team"),
         delivery("other", batch="c", due_at=NOW + MINUTE),
@@ -638,6 +638,20 @@ async def test_a_batch_goes_whole(store: Store) -> None:
     assert [row.id for row in batch.deliveries] == ["z", "y", "x"]
     assert batch.entries == (entry("3"), entry("2"), entry("1"))
     assert await ids(store, states=["sending"]) == ["z", "y", "x"]
+
+
+async def test_a_batch_waits_whole(store: Store) -> None:
+    """While one delivery of a batch is not due, none of it is, and a later batch goes first."""
+    await followed(store)
+    rows = [delivery("a", batch="b"), delivery("z", batch="b", due_at=NOW + MINUTE), delivery("later", batch="c")]
+    await committed(store, *rows)
+    first, none = await store.claim("me", NOW), await store.claim("me", NOW)
+    due = (await store.next_due()).deliveries
+    whole = await store.claim("me", NOW + MINUTE)
+
+    assert (first is not None and first.id, none, due) == ("c", None, {"me": NOW + MINUTE})
+    assert whole is not None
+    assert [row.id for row in whole.deliveries] == ["a", "z"]
 
 
 async def test_a_claim_does_not_look_at_the_channel(store: Store) -> None:

@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ async def test_follow_then_poll_brings_a_new_thread_once(home, site, recorder):
     assert silent == []
     assert [(r.json["polled"], r.json["delivered"], len(r.json["new"])) for r in rounds] == [(1, 1, 1), (1, 0, 0)]
     (notice,) = recorder.bodies
-    assert all(post.text.split("\n")[0][:40] in notice["message"] for post in NEW.posts)
+    assert all(post.text.split("\n")[0][:40] in unescape(notice["message"]) for post in NEW.posts)
 
 
 async def test_backfill_shows_a_notice_now(home, recorder):

@@ -23,7 +23,7 @@ from bot.stores.records import journal_path
 from bot.stores.table import Database, JournalTable
 from tests.faulty_files import Counting, Cut, Failing, PowerCut
 
-KILLS = int(os.environ.get("KEEPCURRENT_TEST_KILLS", "30"))
+KILLS = int(os.environ.get("TEST_KILLS", "30"))
 
 
 def journal(db: TinyDB) -> JournalStorage:
