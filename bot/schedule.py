@@ -169,7 +169,8 @@ def after_crash(delivery: Delivery, now: datetime) -> Delivery:
 
 def retried_by_hand(delivery: Delivery, now: datetime) -> Delivery:
     """A delivery that a person sends again: due now, with a full span of tries ahead."""
-    return replace(delivery, state="pending", due_at=now, attempts=0, error="")
+    doubtful = delivery.doubtful or delivery.state in ("sending", "unknown")
+    return replace(delivery, state="pending", doubtful=doubtful, due_at=now, attempts=0, error="")
 
 
 def next_start(last_start: float | None, gap: float, now: float) -> float:
