@@ -473,8 +473,8 @@ def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
         parts = variable[len(PREFIX) :].lower().split("__")
         depth, names = _beside(parts, _all_names())
         if depth < len(parts):
-            meant = [PREFIX + "__".join((*parts[:depth], name)).upper() for name in _paths(names)]
-            yield f"environment: {variable}: unknown variable{_nearest(variable.upper(), meant)}"
+            meant = ["__".join((*parts[:depth], name)).upper() for name in _paths(names)]
+            yield f"environment: {variable}: unknown variable{_nearest('__'.join(parts).upper(), meant, PREFIX)}"
 
 
 def _paths(names: Names) -> Iterator[str]:
@@ -510,10 +510,11 @@ def _place(loc: Sequence[str]) -> str:
         return ""
     if loc[0] == "follow":
         return " ".join(("[[follow]]", *(part for part in loc[1:] if not part.isdigit())))
-    table = loc[:2] if loc[0] in ("channels", "sources") else loc[:1] if len(loc) > 1 else []
+    depth = 2 if loc[0] in ("channels", "sources") else 1 if _all_names().get(loc[0]) else 0
+    table = loc[:depth]
     return " ".join((*([f"[{'.'.join(table)}]"] if table else []), *loc[len(table) :]))
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _nearest(name: str, known: Iterable[str], prefix: str = "") -> str:
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    return f'; did you mean "{prefix}{near[0]}"?' if near else ""
