@@ -16,7 +16,7 @@ from typing import Literal
 from bot import schedule
 from bot.compose import compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
-from bot.model import Batch
+from bot.model import Batch, ChannelState, Delivery
 from bot.protocols import Channel, Clock, Store
 
 log = logging.getLogger(__name__)
@@ -49,12 +49,14 @@ class Dispatcher:
     monotonic: Callable[[], float]
     chance: Callable[[], float]
     _ready: set[str] = field(default_factory=set)
+    _unsaved: dict[str, tuple[tuple[Delivery, ...], ChannelState]] = field(default_factory=dict)
 
     async def dispatch(self, name: str) -> Dispatched | None:
         """Send the next due batch of a channel; None if nothing is due or the channel waits.
 
         A failure to send is settled and returned, not raised. Raises `StoreError`.
         """
+        await self._save(name)
         state = await self.store.channel(name)
         now = self.clock()
         if state.next_try_at is not None and now < state.next_try_at:
@@ -96,11 +98,18 @@ class Dispatcher:
         else:
             before = await self.store.channel(batch.channel)
             deliveries, state = schedule.after_error(batch, error, before, now, jitter=self.chance())
-        await self.store.settle(deliveries, state)
         outcome = deliveries[0].state
         if outcome == "sending":
             raise StoreError(f"delivery {deliveries[0].id} was settled without an outcome")
+        self._unsaved[batch.channel] = deliveries, state
+        await self._save(batch.channel)
         return outcome
+
+    async def _save(self, name: str) -> None:
+        """Save what became of the last send, also if the store failed at the first try: the disk was full, say."""
+        if name in self._unsaved:
+            await self.store.settle(*self._unsaved[name])
+            del self._unsaved[name]
 
 
 async def take_back(store: Store, clock: Clock) -> int:

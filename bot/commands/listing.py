@@ -9,7 +9,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import show, times
 from bot.app import now, open_store, owner
@@ -31,9 +31,16 @@ async def _reading(settings: Settings) -> AsyncIterator[Store]:
 
 async def _outbox(store: Store, settings: Settings, states: Iterable[DeliveryState] | None = None) -> list[Delivery]:
     """The outbox as it stands: what a dead process was sending is in doubt, though nobody took it back yet."""
-    rows = await store.deliveries(states)
+    rows: Sequence[Delivery] = await store.deliveries(states)
     alive = owner(settings) is not None
-    return [after_crash(row, now()) if row.state == "sending" and not alive else row for row in rows]
+    rows = [after_crash(row, now()) if row.state == "sending" and not alive else row for row in rows]
+    return [_stranded(row) if row.channel not in settings.channels else row for row in rows]
+
+
+def _stranded(row: Delivery) -> Delivery:
+    if row.state not in ("pending", "unknown"):
+        return row
+    return replace(row, error=f"channel {row.channel} is not in the settings; add it, or drop this delivery")
 
 
 def find(feeds: Iterable[Feed], address: str) -> Feed | None:

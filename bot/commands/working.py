@@ -7,12 +7,14 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot import diff, render, show, times
 from bot.app import App, now, open_app, open_store
-from bot.commands.listing import rows_of
+from bot.commands.listing import UNSENT, Row, rows_of
 from bot.commands.setting import named_channels
 from bot.compose import compose
 from bot.errors import ChannelError, SettingsError, SourceError
@@ -30,31 +32,58 @@ log = logging.getLogger(__name__)
 # -- poll ---------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """All that `poll` tells of its round. `names` are the authors' addresses by feed id."""
+
+    round: Round
+    failed: Sequence[dict[str, str]]
+    skipped: Sequence[str]
+    names: Mapping[str, str]
+    unsent: Sequence[Row]
+
+
 async def poll(args: argparse.Namespace, settings: Settings) -> int:
     """One round: look at the authors that are due, deliver what is due, stop."""
     if args.dry_run:
         return await _preview(args, settings)
+    # Standard output is for the one document then: what a console channel prints goes where the log goes.
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        result = await _poll(args, settings)
+    return _report(result, as_json=args.json)
+
+
+async def _poll(args: argparse.Namespace, settings: Settings) -> _Result:
     async with open_app(settings) as app:
         failed = await _reconcile(app)
+        await _warn_of_stranded(app)
         chosen, skipped = await _chosen(app, args)
-        once = app.once()
         with show.progress(f"Looking at {len(chosen)} authors …"):
-            done = await once.round(chosen)
+            done = await app.once().round(chosen)
         names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
-        unsent = rows_of(await app.store.deliveries(("pending", "sending", "unknown", "dead")))
-    failures = [{"author": names.get(p.feed_id, p.feed_id), "error": p.error} for p in done.polled if p.error]
-    failures += failed
-    dead = sum(row.first.state == "dead" for row in unsent)
-    if args.json:
-        show.document(_round(done, failures, names, len(unsent) - dead, dead))
+        unsent = rows_of(await app.store.deliveries(UNSENT))
+    failed += [{"author": names.get(p.feed_id, p.feed_id), "error": p.error} for p in done.polled if p.error]
+    return _Result(round=done, failed=failed, skipped=skipped, names=names, unsent=unsent)
+
+
+def _report(result: _Result, *, as_json: bool) -> int:
+    if as_json:
+        show.document(_document(result))
     else:
-        _tell(done, names, skipped)
-    for failure in failures:
+        _tell(result)
+    for failure in result.failed:
         show.problem(f"{failure['author']}: {failure['error']}")
-    for dispatched in done.dispatched:
+    for dispatched in result.round.dispatched:
         if dispatched.error:
             show.problem(f"notice to {dispatched.batch.channel}: {dispatched.outcome}: {dispatched.error}")
-    return 1 if failures or any(d.error for d in done.dispatched) else 0
+    return 1 if result.failed or any(d.error for d in result.round.dispatched) else 0
+
+
+async def _warn_of_stranded(app: App) -> None:
+    """Say that notices wait for a channel which the settings do not have any more."""
+    waiting = {row.channel for row in await app.store.deliveries(("pending", "unknown"))}
+    for name in sorted(waiting - app.channels.keys()):
+        log.warning("notices wait for channel %s, which is not in the settings; `keepcurrent outbox` lists them", name)
 
 
 async def _reconcile(app: App) -> list[dict[str, str]]:
@@ -92,17 +121,17 @@ def _skip(feed: Feed, state: FeedState) -> str:
     return ""
 
 
-def _round(
-    done: Round, failures: Sequence[dict[str, str]], names: dict[str, str], pending: int, dead: int
-) -> dict[str, object]:
+def _document(result: _Result) -> dict[str, object]:
+    polled, dispatched = result.round.polled, result.round.dispatched
+    dead = sum(row.first.state == "dead" for row in result.unsent)
     return {
-        "polled": len(done.polled),
-        "not_modified": sum(p.outcome == "not modified" for p in done.polled),
-        "failed": list(failures),
-        "new": [_new(entry, names[p.feed_id]) for p in done.polled for entry in p.new],
+        "polled": len(polled),
+        "not_modified": sum(p.outcome == "not modified" for p in polled),
+        "failed": list(result.failed),
+        "new": [_new(entry, result.names[p.feed_id]) for p in polled for entry in p.new],
         "changed": [],
-        "delivered": sum(d.outcome == "sent" for d in done.dispatched),
-        "pending": pending,
+        "delivered": sum(d.outcome == "sent" for d in dispatched),
+        "pending": len(result.unsent) - dead,
         "dead": dead,
     }
 
@@ -111,15 +140,15 @@ def _new(entry: Entry, author: str) -> dict[str, object]:
     return {"id": entry.key, "author": author, "title": entry.title, "url": entry.url}
 
 
-def _tell(done: Round, names: dict[str, str], skipped: Iterable[str]) -> None:
-    for why in skipped:
+def _tell(result: _Result) -> None:
+    for why in result.skipped:
         show.line(f"skipped: {why}")
-    for polled in done.polled:
+    for polled in result.round.polled:
         for entry in polled.new:
-            show.line(f"new: {names.get(polled.feed_id, polled.feed_id)}: {entry.title} ({entry.url})")
-    new = sum(len(polled.new) for polled in done.polled)
-    sent = sum(d.outcome == "sent" for d in done.dispatched)
-    show.line(f"{len(done.polled)} authors looked at, {new} new threads, {sent} notices sent.")
+            show.line(f"new: {result.names.get(polled.feed_id, polled.feed_id)}: {entry.title} ({entry.url})")
+    new = sum(len(polled.new) for polled in result.round.polled)
+    sent = sum(d.outcome == "sent" for d in result.round.dispatched)
+    show.line(f"{len(result.round.polled)} authors looked at, {new} new threads, {sent} notices sent.")
 
 
 async def _preview(args: argparse.Namespace, settings: Settings) -> int:
@@ -164,11 +193,12 @@ async def run(_args: argparse.Namespace, settings: Settings) -> int:
         raise SettingsError("there is no channel to bring notices to: `keepcurrent init` shows how to add one")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     async with open_app(settings) as app:
         for failure in await _reconcile(app):
             log.warning("follow %s: %s; tried again at the next start", failure["author"], failure["error"])
+        await _warn_of_stranded(app)
         feeds = await app.store.feeds()
         log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
         if not feeds:
