@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import time
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import pytest
 from bot.demo.site import UnrollSite, samples
 from tests.command import environment, eventually, finish, keepcurrent, running, start
 from tests.servers import mail
+from tests.shared import shared
 from tests.sites import answer
 from tests.sites import site as faulty_site
 
@@ -326,6 +328,30 @@ async def test_unroll_of_a_thread_that_is_not_there(home, site):
 
     assert result.code == 1
     assert "Traceback" not in result.err
+
+
+@pytest.mark.shared
+async def test_unroll_of_a_recorded_page(tmp_path):
+    """A real page of 2020 gives its 102 posts, in order, and nothing of the other cards on it."""
+    page = shared("real/threadreader/2020-01_thread_QuinnyPig_1215710451343904768.html").read_bytes()
+    numbers = re.findall(rb'<div id="tweet_(\d+)" data-screenname="QuinnyPig" data-tweet="(\d+)"', page)
+    async with faulty_site(answer(body=page, content_type="text/html; charset=utf-8")) as served:
+        result = await keepcurrent(
+            "unroll",
+            f"{served.url}/thread/1215710451343904768.html",
+            "--format",
+            "json",
+            cwd=tmp_path,
+            KEEPCURRENT_SOURCES__THREADREADER__BASE_URL=served.url,
+        )
+    posts = result.json["posts"]
+
+    assert [post["id"].encode() for post in posts] == [id_ for _, id_ in sorted(numbers, key=lambda n: int(n[0]))]
+    assert len(posts) == 102
+    assert posts[-1]["text"] == (
+        "For a few hundred bucks you can have a bespoke slide deck template made. I highly recommend it."
+    )
+    assert not any("Jamsetji" in post["text"] for post in posts)
 
 
 # -- run ----------------------------------------------------------------------------------------------------
