@@ -37,6 +37,8 @@ def _run(args: argparse.Namespace) -> int:
     from bot import log, show
     from bot.errors import BotError, SettingsError, StoreLocked
 
+    if args.quiet:
+        show.be_quiet()
     log.set_up(_verbosity(args), timestamps=args.command == "run")
     module, _, name = args.function.partition(":")
     try:

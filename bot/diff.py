@@ -244,6 +244,7 @@ def _known(entry: Entry, state: str, now: datetime) -> Known:
         aliases=entry.aliases,
         published=entry.published,
         post_count=entry.post_count,
+        content_hash=entry.content_hash if entry.whole else "",
     )
 
 

@@ -7,8 +7,10 @@ Contains no logic but what follows from a value's own fields, and imports nothin
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
@@ -129,6 +131,12 @@ class Entry:
         """Every id this thread may be known by: its key, its aliases."""
         return frozenset((self.key, *self.aliases))
 
+    @property
+    def content_hash(self) -> str:
+        """SHA-256, in hex, of what a reader would call the thread: title and posts. Not of address, date or count."""
+        content = [self.title, *(asdict(post) for post in self.posts)]
+        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
 
 EntryState = Literal["baseline", "waiting", "announced", "duplicate"]
 """What became of a thread: there before we came · new, its own page not read yet · queued for its
@@ -140,7 +148,7 @@ class Known:
     """What the store remembers of a thread, for longer than it keeps anything else.
 
     `looks` counts the failed reads of a `waiting` thread's own page, `look_at` is when the next is due.
-    `content_hash` is "" for a thread whose content was never kept.
+    `content_hash` is that of the whole thread, "" while only its card was read.
     """
 
     feed_id: str

@@ -100,7 +100,7 @@ class Poller:
             later = replace(waiting, look_at=start.state.held_until)
             await self.store.commit(Changes(feed_id=waiting.feed_id, known=(later,)))
             return
-        kept = await self.store.content(waiting.feed_id, waiting.key) or diff.as_remembered(waiting, start.feed.author)
+        kept = await self._kept(waiting) or diff.as_remembered(waiting, start.feed.author)
         read = await self._expand(start, kept)
         other = await self._same(read) if read else None
         deliveries = await self._queued(waiting)
@@ -273,6 +273,13 @@ class Poller:
 
     async def _same(self, entry: Entry) -> Known | None:
         return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))
+
+    async def _kept(self, waiting: Known) -> Entry | None:
+        try:
+            return await self.store.content(waiting.feed_id, waiting.key)
+        except StoreError as error:  # a damaged file of one thread must not hold up the others
+            log.warning("thread %s of %s: %s", waiting.key, waiting.feed_id, error)
+            return None
 
     async def _queued(self, waiting: Known) -> tuple[Delivery, ...]:
         ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in self.channels]

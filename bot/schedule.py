@@ -31,6 +31,8 @@ RETRY_AFTER_MAX = timedelta(days=1)
 MAX_ATTEMPTS = 170
 """Tries before a delivery is dead: about a week of them, as they come to be an hour apart. Mail queues give up
 after about five days."""
+KEEP_SENT = timedelta(days=30)
+"""How long the outbox remembers what was sent; the threads themselves stay known for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

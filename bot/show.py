@@ -18,8 +18,23 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+_quiet = False
+
+
+def be_quiet() -> None:
+    """Print only what was asked for and what went wrong, from now on."""
+    global _quiet  # noqa: PLW0603 - the one switch of the one module that prints
+    _quiet = True
+
+
 def line(text: str = "") -> None:
-    """One line on standard output."""
+    """One line on standard output that says what was done."""
+    if not _quiet:
+        answer(text)
+
+
+def answer(text: str) -> None:
+    """One line on standard output that was asked for."""
     sys.stdout.write(printable(text) + "\n")
 
 
@@ -31,7 +46,8 @@ def problem(text: str) -> None:
 
 def note(text: str) -> None:
     """Something to know, on standard error, so that standard output stays what was asked for."""
-    sys.stderr.write(printable(text) + "\n")
+    if not _quiet:
+        sys.stderr.write(printable(text) + "\n")
 
 
 def document(value: Mapping[str, object]) -> None:

@@ -261,19 +261,19 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
             show.document(_row(row, feeds))
             continue
         first = row.first
-        show.line(f"{first.batch}: {first.state}, to {first.channel}, {first.attempts} attempts")
-        show.line(f"  queued {times.moment(first.created_at, zone)}")
+        show.answer(f"{first.batch}: {first.state}, to {first.channel}, {first.attempts} attempts")
+        show.answer(f"  queued {times.moment(first.created_at, zone)}")
         if first.claimed_at:
-            show.line(f"  last try began {times.moment(first.claimed_at, zone)}")
+            show.answer(f"  last try began {times.moment(first.claimed_at, zone)}")
         if first.state in ("pending", "unknown"):
-            show.line(f"  next try {times.moment(first.due_at, zone)}")
+            show.answer(f"  next try {times.moment(first.due_at, zone)}")
         if first.sent_at:
-            show.line(f"  sent {times.moment(first.sent_at, zone)}")
+            show.answer(f"  sent {times.moment(first.sent_at, zone)}")
         if first.error:
-            show.line(f"  {first.error}")
+            show.answer(f"  {first.error}")
         for delivery in row.deliveries:
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
-            show.line(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
+            show.answer(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
     return 0
 
 

@@ -158,7 +158,7 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
         async with open_app(settings, store=store) as app:
             chosen, skipped = await _chosen(app, args)
             for why in skipped:
-                show.line(f"skipped: {why}")
+                show.answer(f"skipped: {why}")
             for feed_id in chosen:
                 look = await app.poller.look(feed_id)
                 if look is not None:
@@ -166,7 +166,7 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
             for row in rows_of(await store.deliveries(("pending", "unknown"))):
                 keys = ", ".join(d.entry_key for d in row.deliveries)
                 due = times.when(row.first.due_at, now())
-                show.line(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
+                show.answer(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
     finally:
         await store.close()
     return 0
@@ -174,14 +174,14 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
 
 def _tell_preview(polled: Polled, changes: Changes) -> None:
     outcome = polled.outcome if polled.outcome != "baseline" else "first look: what is there is not announced"
-    show.line(f"{polled.feed_id}: {outcome}{f': {polled.error}' if polled.error else ''}")
+    show.answer(f"{polled.feed_id}: {outcome}{f': {polled.error}' if polled.error else ''}")
     titles = {entry.key: entry.title for entry in polled.new}
     for delivery in changes.deliveries:
         why = f" ({delivery.error})" if delivery.error else ""
-        show.line(f"  would be sent to {delivery.channel}: {titles[delivery.entry_key]}{why}")
+        show.answer(f"  would be sent to {delivery.channel}: {titles[delivery.entry_key]}{why}")
     for known in changes.known:
         if known.state == "duplicate":
-            show.line(f"  not sent: {known.title}: {known.note}")
+            show.answer(f"  not sent: {known.title}: {known.note}")
 
 
 # -- run ----------------------------------------------------------------------------------------------------

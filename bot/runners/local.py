@@ -29,7 +29,6 @@ SHORTEST_WAIT = 0.02
 """Seconds; no worker calls itself again sooner, whatever the store says."""
 STORE_PAUSE = timedelta(seconds=10)
 """How long work pauses when the store cannot be written, for example because the disk is full."""
-KEEP_SENT = timedelta(days=30)
 PRUNE_EVERY = timedelta(days=1)
 
 
@@ -125,7 +124,7 @@ class LocalRunner:
 
     async def _prune(self) -> datetime | None:
         now = self._clock()
-        await self._store.prune(now - KEEP_SENT)
+        await self._store.prune(now - schedule.KEEP_SENT)
         return now + PRUNE_EVERY
 
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:

@@ -13,6 +13,7 @@ from bot.dispatch import Dispatched, take_back
 from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.runners.lanes import Lane, side_by_side
+from bot.schedule import KEEP_SENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Once:
     async def round(self, feed_ids: Iterable[str]) -> Round:
         """Look at these authors, then at threads that wait to be read whole, then deliver. Raises `StoreError`."""
         await take_back(self.store, self.poller.clock)
+        await self.store.prune(self.poller.clock() - KEEP_SENT)
         polled = await side_by_side((partial(self._poll, feed_id) for feed_id in feed_ids), self.concurrency)
         return Round(tuple(filter(None, polled)), await self.deliver())
 

@@ -26,12 +26,6 @@ LONGEST = 120
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 
 
-def content_hash(entry: Entry) -> str:
-    """SHA-256, in hex, of what a reader would call the thread: title and posts. Not of its address, date or count."""
-    content = {"title": entry.title, "posts": [_post(post) for post in entry.posts]}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
 class Archive:
     """The kept threads below one folder. Not for the event loop: every call waits for the disk."""
 
@@ -45,8 +39,8 @@ class Archive:
         folder = self._folder / (safe_name(source) if colon else "~") / safe_name(handle if colon else feed_id)
         return folder / f"{safe_name(key)}.json"
 
-    def write(self, entry: Entry) -> str:
-        """Keep a thread in place of what was kept of it. Returns its content hash; raises `StoreError`."""
+    def write(self, entry: Entry) -> None:
+        """Keep a thread in place of what was kept of it. Raises `StoreError`."""
         path = self.path(entry.feed_id, entry.key)
         text = json.dumps(_document(entry), indent=1, ensure_ascii=False) + "\n"
         try:
@@ -54,7 +48,6 @@ class Archive:
             replace_file(self._files, path, [text.encode("utf-8", "backslashreplace")])
         except OSError as e:
             raise StoreError(f"cannot keep the thread {entry.key} in {path}: {reason(e)}") from e
-        return content_hash(entry)
 
     def read(self, feed_id: str, key: str) -> Entry | None:
         """The thread as last kept, None if it never was. Raises `StoreError` for a file that cannot be read."""
@@ -103,7 +96,7 @@ def _document(entry: Entry) -> dict[str, Any]:
         "post_count": entry.post_count,
         "aliases": list(entry.aliases),
         "posts": [_post(post) for post in entry.posts],
-        "hash": content_hash(entry),
+        "hash": entry.content_hash,
     }
 
 

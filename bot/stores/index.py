@@ -131,6 +131,7 @@ class Index:
         self.subscriptions: dict[str, set[str]] = {}
         self.queues: dict[str, Queue] = {}
         self.unsent: dict[str, Row] = {}
+        self.sent: Timeline[float] = Timeline()
         self.places: dict[str, Place] = {}
         self._written = 0
 
@@ -155,6 +156,10 @@ class Index:
     def due_looks(self, now: datetime) -> tuple[str, ...]:
         """Documents of threads to read again, the longest due first."""
         return tuple(name for _, name in self._until(self.looks, to_ms(now)) if not self._of_paused(name))
+
+    def sent_before(self, when: datetime) -> tuple[str, ...]:
+        """Deliveries that were sent before that."""
+        return tuple(doc_id for sent, doc_id in self._until(self.sent, to_ms(when)) if sent < to_ms(when))
 
     def next_poll(self) -> float | None:
         """When the next feed is due."""
@@ -228,6 +233,7 @@ class Index:
                 del self.aliases[join_id(feed_id, alias)]
 
     def _delivery(self, doc_id: str, after: str | None) -> None:
+        self.sent.set(doc_id, None)
         row = self.unsent.pop(doc_id, None)
         if row is not None and row.state in rules.CLAIMABLE:
             self.queues[row.channel].remove(doc_id, row.batch)
@@ -238,6 +244,7 @@ class Index:
         place = self._place(doc_id, document)
         state = document.get("state", "pending")
         if state == "sent":
+            self.sent.set(doc_id, document.get("sent", document["created"]))
             return
         self.unsent[doc_id] = row = Row(state, document["channel"], document["batch"])
         if state in rules.CLAIMABLE:

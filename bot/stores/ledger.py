@@ -239,9 +239,8 @@ class Ledger:
 
     def prune(self, sent_before: datetime) -> None:
         with self.batch():
-            for delivery in self.deliveries(["sent"], None):
-                if rules.prunable(delivery, sent_before):
-                    self._table(DELIVERIES).delete(delivery.id)
+            for doc_id in self._index.sent_before(sent_before):
+                self._table(DELIVERIES).delete(doc_id)
 
     # -- documents --------------------------------------------------------------------------------
 

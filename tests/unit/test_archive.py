@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.errors import StoreError
 from bot.model import Author, Entry, Media, Post
-from bot.stores.archive import Archive, content_hash, safe_name
+from bot.stores.archive import Archive, safe_name
 from tests.faulty_files import Cut, Failing, PowerCut
 
 ENTRY = Entry(
@@ -79,7 +79,7 @@ def test_the_file_is_readable_json(tmp_path: Path) -> None:
             },
             {"id": "2", "text": "three", "links": [], "media": [], "quotes": [], "reply_to": []},
         ],
-        "hash": kept,
+        "hash": ENTRY.content_hash,
     }
 
 
@@ -98,10 +98,10 @@ def test_the_hash_is_of_the_content() -> None:
         ENTRY, url="x", author=Author(handle="x"), published=None, post_count=9, aliases=(), whole=False, key="9"
     )
 
-    assert content_hash(other) == content_hash(ENTRY)
-    assert content_hash(replace(ENTRY, title="x")) != content_hash(ENTRY)
-    assert content_hash(replace(ENTRY, posts=ENTRY.posts[:1])) != content_hash(ENTRY)
-    assert len(content_hash(ENTRY)) == 64
+    assert other.content_hash == ENTRY.content_hash
+    assert replace(ENTRY, title="x").content_hash != ENTRY.content_hash
+    assert replace(ENTRY, posts=ENTRY.posts[:1]).content_hash != ENTRY.content_hash
+    assert len(ENTRY.content_hash) == 64
 
 
 @given(feed_id=IDS, key=IDS)
