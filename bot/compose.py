@@ -25,6 +25,8 @@ ONLY_BEGINNING = "Only the beginning of this thread could be read."
 
 _LONGEST_NAME = 80
 _LONGEST_TITLE = 300
+_BRIEFER = (_LONGEST_TITLE, 40, 0)
+"""How long the titles of a list are, in its ever shorter forms: 300 threads fit a mail as links alone."""
 _SHORTEST_PIECE = 40
 """A post's beginning shorter than this says nothing; then the post is left out whole."""
 
@@ -237,14 +239,15 @@ class _Views:
     """One notice in ever shorter forms, from whole to hardly anything.
 
     Threads: the posts go one by one from the end, then the list of links, the facts, the notes.
-    Lists: the facts of each thread go first, then threads from the end, counted in "… and 37 more".
+    Lists: the facts of each thread go first, then the end of its title, then the title, and only then threads from
+    the end, counted in "… and 37 more".
     """
 
     def __init__(self, full: _View) -> None:
         self.full = full
 
     def __len__(self) -> int:
-        return 5 + len(self.full.posts) + len(self.full.items)
+        return 5 + len(self.full.posts) + len(_BRIEFER) + len(self.full.items)
 
     def __getitem__(self, step: int) -> _View:
         """The form after `step` cuts. Each is at most as long as the one before."""
@@ -268,8 +271,9 @@ class _Views:
     def _list(self, step: int) -> _View:
         if step == 0:
             return self.full
-        brief = tuple(replace(item, facts="") for item in self.full.items)
-        kept = len(brief) - (step - 1)
+        title = _BRIEFER[min(step, len(_BRIEFER)) - 1]
+        brief = tuple(replace(item, facts="", title=_at_most(item, title)) for item in self.full.items)
+        kept = len(brief) - max(step - len(_BRIEFER), 0)
         if kept < 0:
             return self._bare(-kept)
         missing = len(brief) - kept
@@ -282,6 +286,11 @@ class _Views:
         if step >= 3:
             view = replace(view, notes=())
         return view if step < 4 else replace(view, heading="")
+
+
+def _at_most(item: _Item, length: int) -> str:
+    """The title of a thread in a list, that short; a thread without a link keeps some of it."""
+    return shorten(item.title, length or (0 if item.link else _BRIEFER[1]))
 
 
 def _fit(views: _Views, render: Callable[[_View], str], limit: int) -> tuple[str, _View]:

@@ -51,7 +51,7 @@ def test_a_thread_stands_under_source_handle_and_key(tmp_path: Path) -> None:
 
 def test_the_file_is_readable_json(tmp_path: Path) -> None:
     """Whoever opens the file finds the thread, without knowing this program."""
-    kept = Archive(tmp_path).write(ENTRY)
+    Archive(tmp_path).write(ENTRY)
 
     assert json.loads(Archive(tmp_path).path(ENTRY.feed_id, ENTRY.key).read_text(encoding="utf-8")) == {
         "id": "1790000000000000000",

@@ -286,3 +286,22 @@ def test_author_text_survives_html(text: str) -> None:
 
     assert clean(text).strip() in shown(message.html)
     assert clean(text).strip() in message.text
+
+
+def test_a_flood_is_listed_whole_in_a_mail():
+    """300 threads of one author stand in one mail, each with its link."""
+    entries = tuple(
+        Entry(
+            feed_id="threadreader:ann",
+            key=str(1215710451343904768 + n),
+            url=f"https://threadreaderapp.com/thread/{1215710451343904768 + n}.html",
+            author=Author(handle="ann"),
+            title="A title that is about as long as the titles of threads are, which is not short at all",
+        )
+        for n in range(300)
+    )
+    feed = Feed(id="threadreader:ann", source="threadreader", address="@ann", author=Author(handle="ann"))
+    batch = Batch(id="b", channel="mail", feed=feed, deliveries=(), entries=entries)
+    message = compose(batch, Limits(title=80, text=30_000, html=60_000), zone=UTC)
+
+    assert all(entry.url in message.html and entry.url in message.text for entry in entries)
