@@ -52,8 +52,9 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _verbosity(args: argparse.Namespace) -> int:
+    """How much is logged. A command that ends tells by itself what failed; what runs on has only its log."""
     if args.quiet:
-        return -1
+        return 0
     return int(args.verbose) + (1 if args.command == "run" else 0)
 
 

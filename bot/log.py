@@ -6,11 +6,11 @@ import logging
 import sys
 import time
 
-LEVELS = {-1: logging.ERROR, 0: logging.WARNING, 1: logging.INFO, 2: logging.DEBUG}
+LEVELS = (logging.ERROR, logging.INFO, logging.DEBUG)
 
 
 def set_up(verbosity: int, *, timestamps: bool) -> None:
-    """Send our log to stderr: errors only (-1), warnings (0), events (1), everything (2). Times are UTC."""
+    """Send our log to stderr: errors only (0), events (1), everything (2). Times are UTC."""
     handler = logging.StreamHandler(sys.stderr)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s" if timestamps else "keepcurrent: %(message)s")
     formatter.converter = time.gmtime
@@ -19,5 +19,5 @@ def set_up(verbosity: int, *, timestamps: bool) -> None:
     handler.setFormatter(formatter)
     ours = logging.getLogger("bot")
     ours.handlers[:] = [handler]
-    ours.setLevel(LEVELS[max(-1, min(verbosity, 2))])
+    ours.setLevel(LEVELS[min(verbosity, 2)])
     ours.propagate = False

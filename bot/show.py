@@ -73,13 +73,16 @@ def _rich_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     grid = Table(box=None, header_style="bold", pad_edge=False)
     for heading in headings:
-        grid.add_column(heading, overflow="fold")
+        grid.add_column(heading, overflow="fold", no_wrap=heading in _WHOLE)
+    state = headings.index("state")
     for row in rows:
-        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        grid.add_row(*(Text(cell, style=_STYLES.get(cell, "") if i == state else "") for i, cell in enumerate(row)))
     Console().print(grid)
 
 
-_STYLES = {"dead": "red", "unknown": "yellow", "pending": "cyan", "sent": "green", "failing": "red", "paused": "dim"}
+_WHOLE = {"id", "published", "posts", "attempts", "source"}
+"""Columns whose cells are copied by hand or mean nothing in pieces."""
+_STYLES = {"dead": "red", "unknown": "yellow", "pending": "cyan", "sent": "green", "paused": "dim"}
 
 
 @contextmanager

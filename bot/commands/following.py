@@ -63,12 +63,12 @@ def _introduce(followed: Followed, channels: Iterable[str], app: App) -> None:
         show.line(f"{followed.feed.author.label} is followed already; new threads go to {to}.")
     else:
         show.line(f"Following {followed.feed.author.label}; new threads go to {to}.")
-        show.line(f"{len(followed.threads)} threads are there already and will not be announced. The newest:")
+        show.line(f"{len(followed.threads)} threads are there already; they are known, not announced. The newest:")
         for entry in sorted(followed.threads, key=_published, reverse=True)[:SHOWN]:
             posts = f"{entry.post_count} posts, " if entry.post_count else ""
             show.line(f"  {times.moment(entry.published, app.settings.zone)}  {entry.title}  ({posts}{entry.url})")
     if followed.sent:
-        show.line(f"{len(followed.sent)} of them: notices follow now.")
+        show.line(f"Of these, {len(followed.sent)} as you asked are sent now:")
 
 
 def _published(entry: Entry) -> tuple[float, str]:

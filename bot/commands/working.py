@@ -80,10 +80,10 @@ def _report(result: _Result, *, as_json: bool) -> int:
 
 
 async def _warn_of_stranded(app: App) -> None:
-    """Say that notices wait for a channel which the settings do not have any more."""
+    """Name the channels that notices wait for, but that the settings do not have any more."""
     waiting = {row.channel for row in await app.store.deliveries(("pending", "unknown"))}
     for name in sorted(waiting - app.channels.keys()):
-        log.warning("notices wait for channel %s, which is not in the settings; `keepcurrent outbox` lists them", name)
+        show.problem(f"notices wait for channel {name}, which is not in the settings; see `keepcurrent outbox`")
 
 
 async def _reconcile(app: App) -> list[dict[str, str]]:

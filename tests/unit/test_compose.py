@@ -15,7 +15,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
 from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
-from bot.model import Author, Entry, Limits, Message, Post
+from bot.model import Author, Batch, Entry, Feed, Limits, Message, Post
 from bot.text import clean
 from tests.servers.notices import AUTHOR, FEED, PARIS, POSTS, batch, entry
 from tests.unit.test_text import NASTY
@@ -301,7 +301,7 @@ def test_a_flood_is_listed_whole_in_a_mail():
         for n in range(300)
     )
     feed = Feed(id="threadreader:ann", source="threadreader", address="@ann", author=Author(handle="ann"))
-    batch = Batch(id="b", channel="mail", feed=feed, deliveries=(), entries=entries)
-    message = compose(batch, Limits(title=80, text=30_000, html=60_000), zone=UTC)
+    flood = Batch(id="b", channel="mail", feed=feed, deliveries=(), entries=entries)
+    message = compose(flood, Limits(title=80, text=30_000, html=60_000), zone=UTC)
 
     assert all(entry.url in message.html and entry.url in message.text for entry in entries)
