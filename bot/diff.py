@@ -18,7 +18,6 @@ from datetime import time as clock_time
 from bot.errors import ParseError
 from bot.model import (
     EVERY_CHANNEL,
-    Author,
     Backfill,
     Changes,
     Delivery,
@@ -175,20 +174,6 @@ def looked_again(
         known=(after,),
         contents=(merged(kept, read),),
         deliveries=_brought_forward(deliveries, now),
-    )
-
-
-def as_remembered(known: Known, author: Author) -> Entry:
-    """A thread whose kept content is lost, from what is known of it."""
-    return Entry(
-        feed_id=known.feed_id,
-        key=known.key,
-        url=known.url,
-        author=author,
-        title=known.title,
-        aliases=known.aliases,
-        published=known.published,
-        post_count=known.post_count,
     )
 
 

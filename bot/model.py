@@ -165,6 +165,19 @@ class Known:
     look_at: datetime | None = None
     note: str = ""
 
+    def as_entry(self, author: Author) -> Entry:
+        """The thread without its content: what is known of it."""
+        return Entry(
+            feed_id=self.feed_id,
+            key=self.key,
+            url=self.url,
+            author=author,
+            title=self.title,
+            aliases=self.aliases,
+            published=self.published,
+            post_count=self.post_count,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:

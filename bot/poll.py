@@ -100,7 +100,7 @@ class Poller:
             later = replace(waiting, look_at=start.state.held_until)
             await self.store.commit(Changes(feed_id=waiting.feed_id, known=(later,)))
             return
-        kept = await self._kept(waiting) or diff.as_remembered(waiting, start.feed.author)
+        kept = await self._kept(waiting) or waiting.as_entry(start.feed.author)
         read = await self._expand(start, kept)
         other = await self._same(read) if read else None
         deliveries = await self._queued(waiting)

@@ -82,16 +82,7 @@ def entry_without_content(delivery: Delivery, known: Known | None, feed: Feed | 
     author = (feed or _forgotten(delivery.feed_id)).author
     if known is None:
         return Entry(feed_id=delivery.feed_id, key=delivery.entry_key, url="", author=author)
-    return Entry(
-        feed_id=known.feed_id,
-        key=known.key,
-        url=known.url,
-        author=author,
-        title=known.title,
-        aliases=known.aliases,
-        published=known.published,
-        post_count=known.post_count,
-    )
+    return known.as_entry(author)
 
 
 def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:
