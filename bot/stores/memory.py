@@ -195,13 +195,12 @@ class MemoryStore:
         )
 
     def _next_deliveries(self) -> dict[str, datetime]:
-        claimable = self._claimable()
-        due = rules.due_batches(claimable)
-        earliest: dict[str, datetime] = {}
-        for row in claimable:
-            earliest[row.channel] = min(due[row.batch], earliest.get(row.channel, due[row.batch]))
-        fresh = {name: self._channels.get(name, ChannelState(channel=name)) for name in sorted(earliest)}
-        return {name: rules.delivery_due(earliest[name], state) for name, state in fresh.items()}
+        due: dict[str, datetime] = {}
+        for name in sorted({row.channel for row in self._claimable()}):
+            batches = rules.due_batches(row for row in self._claimable() if row.channel == name)
+            state = self._channels.get(name, ChannelState(channel=name))
+            due[name] = rules.delivery_due(min(batches.values()), state)
+        return due
 
     async def orphans(self) -> tuple[Delivery, ...]:
         return await self.deliveries(["sending"])
