@@ -22,15 +22,37 @@ FORMATS = ("text", "markdown", "html", "json")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
+    _prepare_streams()
     args = parser().parse_args(argv)
     try:
-        return _run(args)
+        code = _run(args)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our output left, as `head` does; Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output left, as `head` does.
+        _give_up_output()
         return 0
+    except OSError as error:
+        sys.stderr.write(f"keepcurrent: cannot write the output: {error.strerror}\n")
+        _give_up_output()
+        return 1
+    return code
+
+
+def _prepare_streams() -> None:
+    """Have two streams that take any character, whatever the terminal's encoding, and also where they are closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as we live
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _give_up_output() -> None:
+    """What is still in the buffer goes nowhere; Python would complain of it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -162,8 +184,8 @@ def _add_working(add: Add) -> None:
     command = add("unroll", "working:unroll", "read one thread, whole, now", works_without_file=True)
     command.add_argument("url", metavar="URL")
     command.add_argument("--format", choices=FORMATS, default="text")
-    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there")
-    command.add_argument("--channel", metavar="NAME", help="send it to this channel")
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
+    command.add_argument("--channel", action="append", metavar="NAME", help="send it to this channel")
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:

@@ -97,11 +97,12 @@ def newest(state: FeedState, entries: Iterable[Entry]) -> FeedState:
 def same_thread(entry: Entry, known: Mapping[str, Known]) -> Known | None:
     """The known thread that `entry`, now read whole, turns out to be under another id; None if it is none.
 
-    Its posts count too: a page may bear the id of any of them (seen on real pages: of the second).
+    Its posts count too: a page may bear the id of any of them (seen on real pages: of the second). A thread that is
+    itself a duplicate of `entry` is no other thread: of two that point at each other, one is announced.
     """
     for id_ in (entry.key, *entry.aliases, *(post.id for post in entry.posts)):
         other = known.get(id_)
-        if other is not None and other.key != entry.key:
+        if other is not None and entry.key not in (other.key, other.same_as):
             return other
     return None
 
@@ -118,7 +119,8 @@ def remembered(entries: Iterable[Entry], now: datetime) -> tuple[Known, ...]:
 
 def duplicate(entry: Entry, of: Known, now: datetime) -> Known:
     """A thread that is known already under another id."""
-    return replace(_known(entry, "duplicate", now), note=f"the same thread as {of.key}")
+    original = of.same_as or of.key
+    return replace(_known(entry, "duplicate", now), same_as=original, note=f"the same thread as {original}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,15 +181,21 @@ def looked_again(
 
 def withdrawn(before: Known, of: Known, deliveries: Iterable[Delivery]) -> Changes:
     """A waiting thread turned out to be a known one: nothing of it is sent."""
-    gone = replace(before, state="duplicate", look_at=None, note=f"the same thread as {of.key}")
+    original = of.same_as or of.key
+    note = f"the same thread as {original}"
+    gone = replace(before, state="duplicate", look_at=None, same_as=original, note=note)
     ids = tuple(d.id for d in deliveries if d.state == "pending")
     return Changes(feed_id=before.feed_id, known=(gone,), withdrawn=ids)
 
 
 def channels_of(subscriptions: Iterable[Subscription], every: Sequence[str]) -> tuple[str, ...]:
-    """The channels that some subscriptions lead to, each once, in the order of the settings."""
-    named = {s.channel for s in subscriptions}
-    return tuple(name for name in every if name in named or EVERY_CHANNEL in named)
+    """The channels that some subscriptions lead to, each once; `every` are those of the settings, in their order.
+
+    One that is named but not in the settings counts: what is queued for it can be seen, and sent when it is back.
+    """
+    named = dict.fromkeys(s.channel for s in subscriptions)
+    known = [name for name in every if name in named or EVERY_CHANNEL in named]
+    return tuple(dict.fromkeys((*known, *(name for name in named if name != EVERY_CHANNEL))))
 
 
 def delivery_id(feed_id: str, key: str, channel: str) -> str:
@@ -196,6 +204,7 @@ def delivery_id(feed_id: str, key: str, channel: str) -> str:
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_LAST_DAY = date(9998, 12, 31)
 
 
 def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -215,7 +224,8 @@ def _age(entry: Entry) -> tuple[datetime, str]:
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:
-    return datetime.combine(day, clock_time(), zone).astimezone(UTC)
+    # The first and last days of the calendar have no midnight in some zones.
+    return _LONG_AGO if day.year <= 1 else datetime.combine(min(day, _LAST_DAY), clock_time(), zone).astimezone(UTC)
 
 
 def _known(entry: Entry, state: str, now: datetime) -> Known:

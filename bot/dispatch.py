@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 Outcome = Literal["sent", "pending", "unknown", "dead"]
 
-SETTLE_WITHIN = 5.0
+SETTLE_WITHIN = 2.0
 """Seconds that saving an outcome may still take while the program is being stopped."""
 
 
@@ -81,10 +82,10 @@ class Dispatcher:
             return error
         except asyncio.CancelledError:
             # We are told to stop in mid-send: what was begun may arrive, and the outbox must say so.
-            await asyncio.wait_for(
-                asyncio.shield(self._settle(batch, DeliveryInDoubt(channel.name, "stopped while sending"))),
-                SETTLE_WITHIN,
-            )
+            doubt = DeliveryInDoubt(channel.name, "stopped while sending")
+            # If even that fails, the row stays `sending`, which the next start takes for the same.
+            with suppress(TimeoutError, StoreError):
+                await asyncio.wait_for(asyncio.shield(self._settle(batch, doubt)), SETTLE_WITHIN)
             raise
         except Exception as error:  # a thread that cannot be composed must not block what is behind it
             log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
@@ -110,16 +111,6 @@ class Dispatcher:
         if name in self._unsaved:
             await self.store.settle(*self._unsaved[name])
             del self._unsaved[name]
-
-
-async def take_back(store: Store, clock: Clock) -> int:
-    """Take back what a dead owner had claimed; to be called once at start. Returns how many."""
-    orphans = await store.orphans()
-    if orphans:
-        now = clock()
-        await store.settle(schedule.after_crash(delivery, now) for delivery in orphans)
-        log.warning("outbox: %d deliveries were being sent when the program ended; each is tried again", len(orphans))
-    return len(orphans)
 
 
 def _log(done: Dispatched) -> None:

@@ -4,6 +4,7 @@
 
     BotError
       SettingsError                 names the file and the key; exit status 2
+      NotFound                      who is not followed, what is not in the outbox
       SourceError(feed_id)          failures + 1, back-off; never changes what is known
         TemporarySourceError          time-out, 5xx, 429, refused connection; may carry `not_before`
           HostHeld                    we did not even ask: the host told us to wait
@@ -37,6 +38,10 @@ class SettingsError(BotError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class NotFound(BotError):
+    """What was asked for is not there: an author who is not followed, a delivery that is not in the outbox."""
 
 
 class SourceError(BotError):

@@ -98,7 +98,7 @@ class Follower:
         )
         already = before is not None and before.state.baselined
         if before and already and backfill is None:
-            await self.store.follow(before.feed, subscriptions)
+            await self.store.follow(before.feed, subscriptions, self._new_way(before.state, resolved))
             return Followed(feed=before.feed, already=True)
         state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
         start = PollInput(feed=feed, state=state, subscriptions=subscriptions, has_known=False)
@@ -106,7 +106,17 @@ class Follower:
         feed = replace(feed, author=look.changes.author or feed.author)
         changes = diff.only_announced(look.changes) if already else look.changes
         await self.store.follow(feed, subscriptions, changes)
-        return Followed(feed=feed, threads=look.entries, sent=look.changes.contents, already=already)
+        queued = await self.store.deliveries(["pending"], [d.id for d in look.changes.deliveries])
+        sent = tuple(e for e in look.changes.contents if e.key in {d.entry_key for d in queued})
+        return Followed(feed=feed, threads=look.entries, sent=sent, already=already)
+
+    @staticmethod
+    def _new_way(state: FeedState, resolved: Resolved) -> Changes | None:
+        """An author who fails is looked at again at once, by what was just found: a thread's URL is a second way."""
+        if not state.failures:
+            return None
+        again = replace(state, cursor=resolved.cursor, next_poll_at=None)
+        return Changes(feed_id=state.feed_id, state=again)
 
     async def unfollow(self, feed: Feed) -> tuple[Subscription, ...]:
         """End the subscriptions that `follow` made; returns those that the settings file still declares.
@@ -131,7 +141,6 @@ class Follower:
                 resolved, new = await self._declared(item, have.values())
             except SourceError as error:
                 failed.append(f"{item.address}: {error.reason}")
-                keep |= {s.id for s in have.values() if s.declared == item.address}
                 continue
             feed = resolved.feed
             wanted = [
@@ -142,7 +151,9 @@ class Follower:
             if any(have.get(s.id) != s for s in wanted):
                 state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
                 await self.store.follow(feed, wanted, Changes(feed_id=feed.id, state=state) if new else None)
-        await self.store.unsubscribe(id_ for id_ in have if id_ not in keep)
+        if not failed:
+            # What could not be looked up may be one of these under another spelling: then nobody is let go.
+            await self.store.unsubscribe(id_ for id_ in have if id_ not in keep)
         return tuple(failed)
 
     async def _declared(self, item: Declared, have: Iterable[Subscription]) -> tuple[Resolved, bool]:

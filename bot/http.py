@@ -31,9 +31,13 @@ from bot.errors import (
     SourceRefused,
     TemporarySourceError,
 )
+from bot.threads import Threads
 
 MAX_BODY: Final = 8 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
+MOST_LOOKUPS: Final = 16
+LONGEST_LOOKUP: Final = 30.0
+"""Seconds; a look has its own, shorter limit."""
 MAX_QUEUE: Final = 600.0
 """The longest wait for one's turn at a host, in seconds."""
 
@@ -124,7 +128,8 @@ class Http:
                 self._raise_if_held(feed_id, url, self._holds.ask(host, self._clock()))
                 yield asyncio.get_running_loop().time() - started
         except _QueueTooLong as error:
-            raise TemporarySourceError(feed_id, f"{url.host}: its turn did not come in {MAX_QUEUE:g} s") from error
+            # Our own queue is too long: no failure of the author, who is due again soon.
+            raise HostHeld(feed_id, f"{url.host}: its turn did not come in {MAX_QUEUE:g} s; not asked") from error
 
     @staticmethod
     def _raise_if_held(feed_id: str, url: URL, until: datetime | None) -> None:
@@ -179,7 +184,7 @@ class Http:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            guard = _Guard(self._resolver or aiohttp.ThreadedResolver(), self._addresses)
+            guard = _Guard(self._resolver or _Names(), self._addresses)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=guard),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -367,6 +372,40 @@ class Addresses:
             return True
         real = _inner(address)
         return _is_open(real) or any(real in network for network in self._networks if network.version == real.version)
+
+
+class _Names(AbstractResolver):
+    """The system's resolver, in threads that do not hold up the exit.
+
+    aiohttp's own uses the loop's executor, which Python joins at the end: 17 s with two silent name servers.
+    """
+
+    def __init__(self) -> None:
+        self._threads = Threads("names", most=MOST_LOOKUPS)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if self._threads.full:
+            raise OSError("the name servers do not answer")
+        job = self._threads.start(lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM))
+        await job.wait(LONGEST_LOOKUP)
+        if job.error is not None:
+            raise OSError(f"cannot find the address of {host}") from job.error
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address[0],
+                port=address[1],
+                family=found,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for found, _, proto, _, address in job.result
+        ]
+
+    async def close(self) -> None:
+        """Threads that wait for a name server end by themselves."""
 
 
 class _Guard(AbstractResolver):

@@ -59,7 +59,7 @@ class FeedState:
     `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
     None before the first look and when that look found no thread at all: then every thread is news.
     `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at, `sweep_page`
-    pages below the first ("" = start again at `older`), due at `sweep_at`.
+    pages below the first ("" = start again at `older`), due at `sweep_at`; `sweep_failures` in a row.
     `held_until`: the site's own Retry-After; kept even by `poll --all`.
     """
 
@@ -78,6 +78,7 @@ class FeedState:
     older: str = ""
     sweep: str = ""
     sweep_page: int = 0
+    sweep_failures: int = 0
     sweep_at: datetime | None = None
 
 
@@ -148,7 +149,8 @@ class Known:
     """What the store remembers of a thread, for longer than it keeps anything else.
 
     `looks` counts the failed reads of a `waiting` thread's own page, `look_at` is when the next is due.
-    `content_hash` is that of the whole thread, "" while only its card was read.
+    `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
+    a `duplicate` is.
     """
 
     feed_id: str
@@ -163,6 +165,7 @@ class Known:
     content_hash: str = ""
     looks: int = 0
     look_at: datetime | None = None
+    same_as: str = ""
     note: str = ""
 
     def as_entry(self, author: Author) -> Entry:

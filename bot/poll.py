@@ -6,11 +6,13 @@ Calls things in order. Does not decide what is new (`diff`), when to look again 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from bot import diff, schedule
 from bot.errors import HostHeld, SourceError, StoreError
@@ -59,17 +61,19 @@ class Poller:
     pace: schedule.Pace
     clock: Clock
     chance: Callable[[], float]
+    _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def poll(self, feed_id: str) -> Polled | None:
         """Look at one author and commit what was found; None if the author is not followed any more.
 
         A failure of the source is committed and returned, not raised. Raises `StoreError`.
         """
-        look = await self.look(feed_id)
-        if look is None:
-            return None
-        polled, changes = look
-        await self.store.commit(changes)
+        async with self._alone(feed_id):
+            look = await self.look(feed_id)
+            if look is None:
+                return None
+            polled, changes = look
+            await self.store.commit(changes)
         _log(polled)
         return polled
 
@@ -93,8 +97,17 @@ class Poller:
 
         Raises `StoreError`.
         """
+        async with self._alone(waiting.feed_id):
+            await self._look_again(waiting)
+
+    def _alone(self, feed_id: str) -> asyncio.Lock:
+        """One look at a feed at a time: two that read the same thread side by side would both announce it."""
+        return self._looking.setdefault(feed_id, asyncio.Lock())
+
+    async def _look_again(self, waiting: Known) -> None:
         start = await self.store.poll_input(waiting.feed_id)
-        if start is None:
+        known = await self.store.known(waiting.feed_id, [waiting.key])
+        if start is None or known.get(waiting.key) != waiting:
             return
         if schedule.is_held(start.state, self.clock()):
             later = replace(waiting, look_at=start.state.held_until)
@@ -258,7 +271,7 @@ class Poller:
         """The thread whole if its page can be read now; of a flood only the first few are read at once."""
         if not at_once:
             return diff.News(entry=entry)
-        read = await self._expand(start, entry)
+        read = await self._expand(start, entry) or await self._kept_whole(entry)
         return diff.News(entry=diff.merged(entry, read)) if read else diff.News(entry=entry, looks=1)
 
     async def _expand(self, start: PollInput, entry: Entry) -> Entry | None:
@@ -269,17 +282,24 @@ class Poller:
             return await source.expand(entry)
         except SourceError as error:
             log.warning("thread %s of %s: its own page could not be read: %s", entry.key, entry.feed_id, error.reason)
-            return None
+        except Exception:  # one thread's oddity must not stop its author's others; the traceback is logged
+            log.exception("thread %s of %s: this program failed to read its page", entry.key, entry.feed_id)
+        return None
 
     async def _same(self, entry: Entry) -> Known | None:
         return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))
 
-    async def _kept(self, waiting: Known) -> Entry | None:
+    async def _kept(self, thread: Known | Entry) -> Entry | None:
         try:
-            return await self.store.content(waiting.feed_id, waiting.key)
+            return await self.store.content(thread.feed_id, thread.key)
         except StoreError as error:  # a damaged file of one thread must not hold up the others
-            log.warning("thread %s of %s: %s", waiting.key, waiting.feed_id, error)
+            log.warning("thread %s of %s: %s", thread.key, thread.feed_id, error)
             return None
+
+    async def _kept_whole(self, entry: Entry) -> Entry | None:
+        """Our own copy of a thread that is sent again, where its page is gone."""
+        kept = await self._kept(entry)
+        return kept if kept is not None and kept.whole else None
 
     async def _queued(self, waiting: Known) -> tuple[Delivery, ...]:
         ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in self.channels]

@@ -145,6 +145,8 @@ class Store(Protocol):
     async def commit(self, changes: Changes) -> None:
         """Save all of `changes`, contents first. For a feed that is no longer followed: does nothing.
 
+        A whole thread that was kept is never replaced by one that is not.
+
         A delivery that is stored in any state but `pending` is neither overwritten nor withdrawn; withdrawals come
         before deliveries.
         """

@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from html import escape
-from urllib.parse import urlsplit
 
 from bot.model import Entry, Post
+from bot.text import is_web_link, split_links
 from bot.times import moment, rfc3339
 
 _MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#+-!|~"})
@@ -85,19 +85,22 @@ def _with_media(post: Post) -> str:
 
 
 def _markdown_post(post: Post) -> str:
-    words = " ".join(_markdown_word(word) for word in post.text.replace("\n", " \n ").split(" "))
-    text = words.replace(" \n ", "  \n")
-    media = (f"[{m.alt.translate(_MARKDOWN_SPECIAL) or m.kind}](<{m.url}>)" for m in post.media if _is_web(m.url))
+    lines = post.text.split("\n")
+    text = "  \n".join("".join(_markdown_piece(*piece) for piece in split_links(line)) for line in lines)
+    media = (f"[{m.alt.translate(_MARKDOWN_SPECIAL) or m.kind}](<{m.url}>)" for m in post.media if is_web_link(m.url))
     return "\n\n".join((text, *media)).strip()
 
 
-def _markdown_word(word: str) -> str:
-    return f"<{word}>" if _is_web(word) and not set(word) & set("<>()\\") else word.translate(_MARKDOWN_SPECIAL)
+def _markdown_piece(text: str, is_link: bool) -> str:
+    return f"<{text}>" if is_link else text.translate(_MARKDOWN_SPECIAL)
 
 
 def _html_text(text: str) -> str:
-    lines = (" ".join(_link(w) if _is_web(w) else escape(w) for w in line.split(" ")) for line in text.split("\n"))
-    return "<br>\n".join(lines)
+    return "<br>\n".join("".join(_html_piece(*piece) for piece in split_links(line)) for line in text.split("\n"))
+
+
+def _html_piece(text: str, is_link: bool) -> str:
+    return _link(text) if is_link else escape(text)
 
 
 def _html_media(post: Post) -> str:
@@ -105,11 +108,5 @@ def _html_media(post: Post) -> str:
 
 
 def _link(url: str) -> str:
-    return f'<a href="{escape(url)}" rel="noreferrer nofollow">{escape(url)}</a>' if _is_web(url) else escape(url)
-
-
-def _is_web(url: str) -> bool:
-    try:
-        return urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).netloc)
-    except ValueError:
-        return False
+    shown = escape(url)
+    return f'<a href="{shown}" rel="noreferrer nofollow">{shown}</a>' if is_web_link(url) else shown

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError
-from bot.model import Batch, ChannelState, Delivery, FeedState
+from bot.model import Batch, ChannelState, Delivery, FeedState, Known
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
 """When a thread's own page is tried again after it could not be read: three further looks."""
@@ -20,6 +20,8 @@ SWEEP_EVERY = timedelta(days=1)
 """One deeper page of the listing a day: old threads that are unrolled late stand there (a listing is in
 order of the posts' own times, not of unrolling). About 2 % more requests at the default interval."""
 SWEEP_AGAIN = timedelta(hours=1)
+SWEEP_TRIES = 5
+"""Times a deeper page is tried, 1 h, 2 h … apart."""
 SWEEP_PAGES = 8
 """How deep a sweep goes before it starts again below the first page: about 120 threads."""
 DEEPER_PAGES = 40
@@ -107,14 +109,21 @@ def sweep_due(state: FeedState, now: datetime) -> bool:
 def swept(state: FeedState, older: str, now: datetime) -> FeedState:
     """The state after a deeper page was read whose own next page is `older` ("" = the end of the listing)."""
     if older and state.sweep_page < SWEEP_PAGES:
-        return replace(state, sweep=older, sweep_page=state.sweep_page + 1, sweep_at=now + SWEEP_EVERY)
-    return replace(state, sweep="", sweep_page=0, sweep_at=now + SWEEP_EVERY)
+        page = state.sweep_page + 1
+        return replace(state, sweep=older, sweep_page=page, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
+    return replace(state, sweep="", sweep_page=0, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
 
 
 def sweep_from(state: FeedState, token: str, now: datetime, *, failed: bool) -> FeedState:
     """The state after reading deeper broke off: the next sweep goes on at `token`, soon."""
-    again = now + SWEEP_AGAIN if failed else now
-    return replace(state, sweep=token, sweep_page=max(state.sweep_page, 1), sweep_at=again)
+    if not failed:
+        return replace(state, sweep=token, sweep_page=max(state.sweep_page, 1), sweep_at=now)
+    failures = state.sweep_failures + 1
+    if failures > SWEEP_TRIES:
+        # This page cannot be had: start again below the first page, tomorrow.
+        return replace(state, sweep="", sweep_page=0, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
+    page = max(state.sweep_page, 1)
+    return replace(state, sweep=token, sweep_page=page, sweep_failures=failures, sweep_at=now + SWEEP_AGAIN * failures)
 
 
 def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
@@ -122,6 +131,42 @@ def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
     if looks == 0:
         return now
     return now + spread(LOOK_DELAYS[looks - 1], jitter) if looks <= len(LOOK_DELAYS) else None
+
+
+# -- a clock that was wrong -----------------------------------------------------------------------------------
+
+
+def mended_state(state: FeedState, pace: Pace, now: datetime) -> FeedState:
+    """The state without times further ahead than any that are ever set: the clock was wrong when they were."""
+    furthest = now + max(pace.max_interval, RETRY_AFTER_MAX) * 1.1
+    if max(state.next_poll_at or now, state.held_until or now, state.sweep_at or now) <= furthest:
+        return state
+    return replace(
+        state,
+        next_poll_at=_not_beyond(state.next_poll_at, furthest, now),
+        held_until=_not_beyond(state.held_until, furthest, None),
+        sweep_at=_not_beyond(state.sweep_at, furthest, now),
+    )
+
+
+def mended_look(known: Known, now: datetime) -> Known:
+    """The same for a thread that waits to be read."""
+    return replace(known, look_at=_not_beyond(known.look_at, now + RETRY_AFTER_MAX * 1.1, now))
+
+
+def mended_delivery(delivery: Delivery, now: datetime) -> Delivery:
+    """The same for a delivery."""
+    due = _not_beyond(delivery.due_at, now + RETRY_AFTER_MAX * 1.1, now)
+    return replace(delivery, due_at=due or now)
+
+
+def mended_channel(channel: ChannelState, now: datetime) -> ChannelState:
+    """The same for a channel."""
+    return replace(channel, next_try_at=_not_beyond(channel.next_try_at, now + RETRY_AFTER_MAX * 1.1, None))
+
+
+def _not_beyond(time: datetime | None, furthest: datetime, instead: datetime | None) -> datetime | None:
+    return instead if time is not None and time > furthest else time
 
 
 # -- sending ------------------------------------------------------------------------------------------------

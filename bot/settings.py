@@ -20,6 +20,7 @@ from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -61,10 +62,22 @@ def duration(value: object) -> timedelta:
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("is not a duration; write it like 90s, 30m, 2h or 1d")
-    return timedelta(**{_UNITS[match[2]]: float(match[1])})
+    span = timedelta(**{_UNITS[match[2]]: float(match[1])})
+    if span > timedelta(days=3650):
+        raise ValueError("is longer than ten years")
+    return span
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+
+
+def _at_least_a_second(value: timedelta) -> timedelta:
+    if value < timedelta(seconds=1):
+        raise ValueError("must be at least 1s")
+    return value
+
+
+AtLeastASecond = Annotated[Duration, AfterValidator(_at_least_a_second)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
@@ -109,21 +122,14 @@ class Poll(Section):
     """`[poll]`: how often authors are looked at, and how gently."""
 
     interval: Duration = timedelta(minutes=30)
-    min_interval: Duration = timedelta(minutes=10)
+    min_interval: AtLeastASecond = timedelta(minutes=10)
     max_interval: Duration = timedelta(hours=12)
     concurrency: int = Field(default=32, ge=1, le=1000)
     per_host: int = Field(default=1, ge=1, le=100)
     host_delay: Duration = timedelta(seconds=1)
-    timeout: Duration = timedelta(seconds=20)
+    timeout: AtLeastASecond = timedelta(seconds=20)
     burst: int = Field(default=5, ge=1)
     contact: str = ""
-
-    @field_validator("min_interval")
-    @classmethod
-    def _has_a_floor(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
-            raise ValueError("must be at least 1s")
-        return value
 
     @model_validator(mode="after")
     def _in_order(self) -> Poll:
@@ -135,7 +141,7 @@ class Poll(Section):
 class Delivery(Section):
     """`[delivery]`: how notices are sent."""
 
-    timeout: Duration = timedelta(seconds=20)
+    timeout: AtLeastASecond = timedelta(seconds=20)
 
 
 class ChannelSection(Section):
@@ -249,6 +255,8 @@ class ThreadReaderSource(Section):
     def _is_a_url(cls, value: str) -> str:
         if not re.match(r"https?://[^/\s]+", value):
             raise ValueError("is not a web address; write it like https://threadreaderapp.com")
+        if "@" in value.split("/")[2]:
+            raise ValueError("must not hold a user or password: it stands in every notice")
         return value.rstrip("/")
 
 
@@ -394,7 +402,9 @@ def _read(path: Path | None) -> Settings:
     try:
         return FromFile()
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        bom = path is not None and path.read_bytes().startswith(b"\xef\xbb\xbf")
+        mend = " (the file begins with a byte order mark: save it as UTF-8 without one)" if bom else ""
+        raise SettingsError(f"{path}: {error}{mend}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is not UTF-8 text") from error
     except OSError as error:
@@ -407,7 +417,8 @@ def _read(path: Path | None) -> Settings:
 
 
 def _is_broken_json(name: str, value: str) -> bool:
-    if not name.upper().startswith(PREFIX) or not value.lstrip().startswith(("[", "{")):
+    tables = {PREFIX + name.upper() for name, below in _all_names().items() if below} | {f"{PREFIX}ALLOW_PRIVATE_HOSTS"}
+    if name.upper() not in tables and not (name.upper().startswith(PREFIX) and value.lstrip().startswith(("[", "{"))):
         return False
     try:
         json.loads(value)
@@ -495,7 +506,21 @@ def _problem(item: ErrorDetails, path: Path | None, environ: Mapping[str, str]) 
         return f"{where}: unknown key{_nearest(loc[-1], _siblings(item, loc))}"
     if item["type"] == "missing":
         return f"{where}: is missing"
-    return f"{where}: {item['msg'].removeprefix('Value error, ').removeprefix('Input ')}"
+    return f"{where}: {_WORDS.get(item['type'], item['msg'].removeprefix('Value error, ').removeprefix('Input '))}"
+
+
+_WORDS = {
+    "path_type": "is not a path",
+    "tuple_type": "is not a list",
+    "dict_type": "is not a table",
+    "model_type": "is not a table",
+    "model_attributes_type": "is not a table",
+    "string_type": "is not a text",
+    "int_type": "is not a whole number",
+    "int_parsing": "is not a whole number",
+    "string_pattern_mismatch": "a name holds letters, digits, - and _ only",
+}
+"""What pydantic says in Python's words, in people's."""
 
 
 def _siblings(item: ErrorDetails, loc: Sequence[str]) -> Iterable[str]:
@@ -509,7 +534,8 @@ def _place(loc: Sequence[str]) -> str:
     if not loc:
         return ""
     if loc[0] == "follow":
-        return " ".join(("[[follow]]", *(part for part in loc[1:] if not part.isdigit())))
+        which = f" number {int(loc[1]) + 1}" if len(loc) > 1 and loc[1] != "0" and loc[1].isdigit() else ""
+        return " ".join((f"[[follow]]{which}", *(part for part in loc[1:] if not part.isdigit())))
     depth = 2 if loc[0] in ("channels", "sources") else 1 if _all_names().get(loc[0]) else 0
     table = loc[:depth]
     return " ".join((*([f"[{'.'.join(table)}]"] if table else []), *loc[len(table) :]))

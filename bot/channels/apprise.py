@@ -10,9 +10,9 @@ from bot.channels import services
 from bot.channels.classify import classify
 from bot.channels.listen import Heard, Redactor, listening, silence
 from bot.channels.services import Plugin, Security, Service
-from bot.channels.threads import Job, Threads
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Message
+from bot.threads import Job, Threads
 
 _MOST_LATE = 100
 """Late answers that are remembered. Only a send that timed out leaves one, and two threads can hang at once."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from bot import show, times
 from bot.app import now, open_store, owner
-from bot.errors import SettingsError
+from bot.errors import NotFound
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.protocols import Store
 from bot.schedule import after_crash, retried_by_hand
@@ -117,7 +117,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         chosen = find(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
-            raise SettingsError(f"{args.author} is not followed; `keepcurrent authors` lists who is")
+            raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await store.threads(chosen.id if chosen else None)
         fates = _fates(await _outbox(store, settings))
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
@@ -307,11 +307,11 @@ async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _chosen(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
-    """The rows of these ids, of the message or of one delivery in it. Raises `SettingsError` for an unknown id."""
+    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown id."""
     found = []
     for wanted in ids:
         matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
         if not matches:
-            raise SettingsError(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
+            raise NotFound(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
         found += matches
     return found

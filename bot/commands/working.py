@@ -17,7 +17,7 @@ from bot.app import App, now, open_app, open_store
 from bot.commands.listing import UNSENT, Row, rows_of
 from bot.commands.setting import named_channels
 from bot.compose import compose
-from bot.errors import ChannelError, SettingsError, SourceError
+from bot.errors import ChannelError, NotFound, SettingsError, SourceError
 from bot.follow import locate, matching
 from bot.model import Author, Batch, Changes, Delivery, Entry, Feed, FeedState
 from bot.poll import Polled
@@ -109,7 +109,7 @@ async def _chosen(app: App, args: argparse.Namespace) -> tuple[list[str], list[s
 def _named(feeds: Iterable[Feed], app: App, address: str) -> Feed:
     feed = matching(feeds, app.sources, address)
     if feed is None:
-        raise SettingsError(f"{address} is not followed; `keepcurrent authors` lists who is")
+        raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
     return feed
 
 

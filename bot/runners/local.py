@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from bot import schedule
-from bot.dispatch import take_back
 from bot.errors import StoreError
+from bot.model import Known
 from bot.poll import Poller
 from bot.protocols import Clock, Store
 from bot.runners.lanes import Lane, side_by_side
+from bot.upkeep import take_back, tidy
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,9 @@ SHORTEST_WAIT = 0.02
 """Seconds; no worker calls itself again sooner, whatever the store says."""
 STORE_PAUSE = timedelta(seconds=10)
 """How long work pauses when the store cannot be written, for example because the disk is full."""
-PRUNE_EVERY = timedelta(days=1)
+UNSAVED_MAX = timedelta(minutes=30)
+"""The longest pause before an author is asked again whose last look could not be saved."""
+TIDY_EVERY = timedelta(minutes=10)
 
 
 class LocalRunner:
@@ -51,86 +55,115 @@ class LocalRunner:
         self._concurrency = concurrency
         self._clock = clock
         self._grace = grace
-        self._work = _Bell()
+        self._bell = _Bell()
+        self._last_bell = _Bell()
         self._group = asyncio.TaskGroup()
         self._polling: dict[str, asyncio.Task[None]] = {}
+        self._unsaved: dict[str, tuple[datetime, int]] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
         await take_back(self._store, self._clock)
         async with self._group as group:
             workers = [
-                group.create_task(self._repeat(stop, work), name=name)
-                for name, work in (
-                    ("polls", self._poll_due),
-                    ("looks", self._look_again),
-                    ("pruning", self._prune),
-                    *((f"lane {lane.name}", self._drain(lane, stop)) for lane in self._lanes),
-                )
+                group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
+                group.create_task(self._repeat(stop, self._look_again), name="looks"),
+                group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
             ]
+            for lane in self._lanes:
+                drain = self._repeat(stop, partial(self._drain, lane, stop))
+                workers.append(group.create_task(drain, name=f"lane {lane.name}"))
             group.create_task(self._last_call(stop, workers), name="last call")
 
     def wake(self) -> None:
         """Look for work now: something was added from outside."""
-        self._work.ring()
+        self._bell.ring()
 
     # -- the workers: each does what is due and says when it wants to be called again ---------------------
 
-    async def _repeat(self, stop: asyncio.Event, work: Callable[[], Awaitable[datetime | None]]) -> None:
-        """Call `work` when it is due, when there is new work, and at least every `LONGEST_WAIT`, until `stop`."""
+    async def _repeat(
+        self, stop: asyncio.Event, work: Callable[[], Awaitable[datetime | None]], *, on_bell: bool = True
+    ) -> None:
+        """Call `work` when it is due, when there is new work, and at least every `LONGEST_WAIT`, until `stop`.
+
+        What nobody foresaw is logged and does not end the others' work.
+        """
         while not stop.is_set():
-            heard = self._work.rings
+            heard = self._bell.rings
             try:
                 due = await work()
             except StoreError as error:
                 log.error("%s; trying again in %d s", error, STORE_PAUSE.total_seconds())  # noqa: TRY400 - in words
-                due, heard = self._clock() + STORE_PAUSE, self._work.rings
-            await self._work.wait(heard, due, self._clock(), stop)
+                due, heard = self._clock() + STORE_PAUSE, self._bell.rings
+            except Exception:
+                log.exception("this program failed; trying again in %d s", STORE_PAUSE.total_seconds())
+                due, heard = self._clock() + STORE_PAUSE, self._bell.rings
+            bell = self._bell if on_bell else self._last_bell
+            await bell.wait(heard if on_bell else bell.rings, due, self._clock(), stop)
 
-    async def _poll_due(self) -> datetime | None:
+    async def _poll_due(self, stop: asyncio.Event) -> datetime | None:
         now = self._clock()
-        due = [feed_id for feed_id in await self._store.due_feeds(now) if feed_id not in self._polling]
+        due = [feed_id for feed_id in await self._store.due_feeds(now) if self._may_poll(feed_id, now)]
+        next_due = (await self._store.next_due()).feeds
+        if stop.is_set():
+            return None
         free = self._concurrency - len(self._polling)
         for feed_id in due[:free]:
             self._polling[feed_id] = self._group.create_task(self._poll(feed_id), name=f"poll {feed_id}")
-        next_due = (await self._store.next_due()).feeds
         # What is due already is in flight, or waits for a free place; a poll that ends rings the bell.
-        return None if next_due is None or next_due <= now else next_due
+        later = None if next_due is None or next_due <= now else next_due
+        return schedule.earliest((later, *(until for until, _ in self._unsaved.values() if until > now)))
+
+    def _may_poll(self, feed_id: str, now: datetime) -> bool:
+        return feed_id not in self._polling and self._unsaved.get(feed_id, (now, 0))[0] <= now
 
     async def _poll(self, feed_id: str) -> None:
         try:
             await self._poller.poll(feed_id)
+            self._unsaved.pop(feed_id, None)
         except StoreError as error:
+            # The store does not know that we looked: without a pause of our own we would ask the site again at once.
+            tries = self._unsaved.get(feed_id, (None, 0))[1] + 1
+            self._unsaved[feed_id] = self._clock() + min(STORE_PAUSE * 2 ** min(tries - 1, 9), UNSAVED_MAX), tries
             log.error("poll %s: %s", feed_id, error)  # noqa: TRY400 - in words
-            await asyncio.sleep(STORE_PAUSE.total_seconds())
         finally:
             del self._polling[feed_id]
-            self._work.ring()
+            self._bell.ring()
 
     async def _look_again(self) -> datetime | None:
         waiting = await self._store.due_looks(self._clock())
         if waiting:
-            await side_by_side((partial(self._poller.look_again, thread) for thread in waiting), self._concurrency)
-            self._work.ring()
+            await side_by_side((partial(self._read, thread) for thread in waiting), self._concurrency)
+            self._bell.ring()
         return (await self._store.next_due()).looks
 
-    def _drain(self, lane: Lane, stop: asyncio.Event) -> Callable[[], Awaitable[datetime | None]]:
-        async def drain() -> datetime | None:
-            async for _ in lane.drain(stop):
-                pass
-            return (await self._store.next_due()).deliveries.get(lane.name)
+    async def _read(self, waiting: Known) -> None:
+        try:
+            await self._poller.look_again(waiting)
+        except StoreError as error:  # one author's archive folder, say, must not hold up the others
+            log.error("thread %s of %s: %s", waiting.key, waiting.feed_id, error)  # noqa: TRY400 - in words
+            await asyncio.sleep(STORE_PAUSE.total_seconds())
 
-        return drain
+    async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:
+        async for _ in lane.drain(stop):
+            pass
+        return (await self._store.next_due()).deliveries.get(lane.name)
 
-    async def _prune(self) -> datetime | None:
-        now = self._clock()
-        await self._store.prune(now - schedule.KEEP_SENT)
-        return now + PRUNE_EVERY
+    async def _tidy(self) -> datetime | None:
+        await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
+        return self._clock() + TIDY_EVERY
 
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
+        """Give what is in flight its grace, then cancel it."""
         await stop.wait()
-        self._work.ring()
-        _, late = await asyncio.wait((*workers, *self._polling.values()), timeout=self._grace)
+        self._bell.ring()
+        self._last_bell.ring()
+        end = time.monotonic() + self._grace
+        _, late = await asyncio.wait(workers, timeout=self._grace)
+        # The workers have ended, so no further poll is begun.
+        if polls := tuple(self._polling.values()):
+            _, late_polls = await asyncio.wait(polls, timeout=max(end - time.monotonic(), 0.0))
+            late |= late_polls
         for task in late:
             task.cancel()
 

@@ -221,12 +221,13 @@ class Bookmark:
 
     def validators_at(self, now: datetime) -> Mapping[str, Json]:
         """The validators, unless they are so old that the site may be answering 304 for ever."""
-        fresh = self.since is not None and now - self.since < conditional.VALIDATORS_LAST
+        fresh = self.since is not None and timedelta(0) <= now - self.since < conditional.VALIDATORS_LAST
         return self.validators or {} if fresh else {}
 
     def is_refused(self, now: datetime) -> bool:
         """Whether the author page was refused so lately that it is not asked again."""
-        return bool(self.threads) and self.refused_at is not None and now - self.refused_at < TRY_AGAIN
+        # A time ahead is a clock that was wrong.
+        return bool(self.threads) and self.refused_at is not None and timedelta(0) <= now - self.refused_at < TRY_AGAIN
 
     def refused(self, now: datetime) -> Bookmark:
         """The author page was refused: what was read from it is no base for a conditional request."""

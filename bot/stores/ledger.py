@@ -134,7 +134,14 @@ class Ledger:
 
     def _keep(self, changes: Changes | None) -> None:
         for entry in changes.contents if changes else ():
-            self._archive.write(entry)
+            if entry.whole or rules.keeps(self._readable(entry.feed_id, entry.key), entry):
+                self._archive.write(entry)
+
+    def _readable(self, feed_id: str, key: str) -> Entry | None:
+        try:
+            return self._archive.read(feed_id, key)
+        except StoreError:
+            return None
 
     def _save(self, changes: Changes) -> None:
         feed = self._feed(changes.feed_id)
@@ -174,10 +181,7 @@ class Ledger:
         return rules.make_batch(deliveries, feed, [self._entry(delivery, feed) for delivery in deliveries])
 
     def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
-        try:
-            entry = self._archive.read(delivery.feed_id, delivery.entry_key)
-        except StoreError:
-            entry = None
+        entry = self._readable(delivery.feed_id, delivery.entry_key)
         if entry is not None:
             return entry
         known = self.known(delivery.feed_id, [delivery.entry_key]).get(delivery.entry_key)

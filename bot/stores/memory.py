@@ -112,7 +112,9 @@ class MemoryStore:
     async def commit(self, changes: Changes) -> None:
         if changes.feed_id not in self._feeds:
             return
-        self._contents.update(((entry.feed_id, entry.key), entry) for entry in changes.contents)
+        for entry in changes.contents:
+            if rules.keeps(self._contents.get((entry.feed_id, entry.key)), entry):
+                self._contents[entry.feed_id, entry.key] = entry
         self._feeds[changes.feed_id] = rules.polled(self._feeds[changes.feed_id], changes)
         if changes.state is not None:
             self._states[changes.feed_id] = _own(changes.state)

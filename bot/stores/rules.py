@@ -32,6 +32,11 @@ def claimed(delivery: Delivery, now: datetime) -> Delivery:
     return replace(delivery, state="sending", attempts=delivery.attempts + 1, claimed_at=now)
 
 
+def keeps(stored: Entry | None, given: Entry) -> bool:
+    """Whether `given` is kept in place of what was: never a card in place of the whole thread."""
+    return given.whole or stored is None or not stored.whole
+
+
 def due_batches(claimable: Iterable[Delivery]) -> dict[str, datetime]:
     """When each batch is due, in the order of the rows: when all of its deliveries are."""
     due: dict[str, datetime] = {}

@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-CLOSE_LIMIT = 30.0
+CLOSE_LIMIT = 2.5
 """How long `close` waits for what was asked before, in seconds."""
 
 

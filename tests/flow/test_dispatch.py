@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.dispatch import take_back
 from bot.stores.memory import MemoryStore
+from bot.upkeep import take_back
 from tests.fakes import START, FakeChannel, World
 
 

@@ -151,5 +151,20 @@ def test_every_channel_means_those_of_the_settings():
         Subscription(feed_id="f", channel="gone", origin="settings"),
     ]
 
-    assert diff.channels_of(wanted, ["me", "team"]) == ("me", "team")
-    assert diff.channels_of(wanted[1:], ["me", "team"]) == ("team",)
+    assert diff.channels_of(wanted[:2], ["me", "team"]) == ("me", "team")
+    assert diff.channels_of(wanted[1:2], ["me", "team"]) == ("team",)
+
+
+def test_a_channel_that_is_gone_from_the_settings_still_counts():
+    """What is queued for it can be seen, and is sent when the channel is back."""
+    gone = [Subscription(feed_id="f", channel="gone", origin="follow")]
+
+    assert diff.channels_of(gone, ["me"]) == ("gone",)
+
+
+def test_of_two_that_point_at_each_other_one_is_announced():
+    """A duplicate of a thread is no reason to withdraw that thread."""
+    first = replace(card("first"), aliases=("second",), whole=True)
+    second = diff.duplicate(card("second"), diff.remembered([first], START)[0], START)
+
+    assert diff.same_thread(first, {"second": second}) is None

@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from typing import Any
 
 
 class Job:
-    """A call in a thread of its own."""
+    """A call in a thread of its own; `result` is what it returned."""
 
-    def __init__(self, call: Callable[[], None], name: str) -> None:
+    def __init__(self, call: Callable[[], Any], name: str) -> None:
         self.error: BaseException | None = None
+        self.result: Any = None
         self._call = call
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -52,7 +54,7 @@ class Job:
 
     def _run(self) -> None:
         try:
-            self._call()
+            self.result = self._call()
         except BaseException as error:  # noqa: BLE001  whoever asks for the outcome raises it again
             self.error = error
         with self._lock:
@@ -75,7 +77,7 @@ class Threads:
         self._jobs = [job for job in self._jobs if not job.ended]
         return len(self._jobs) >= self._most
 
-    def start(self, call: Callable[[], None]) -> Job:
+    def start(self, call: Callable[[], Any]) -> Job:
         """Start `call`. Only while not `full`."""
         if self.full:
             raise RuntimeError(f"{self._name}: all {self._most} threads are busy")
