@@ -179,6 +179,11 @@ def looked_again(
     )
 
 
+def postponed(before: Known, until: datetime | None) -> Changes:
+    """A look that was not made, because the site asked for a pause: it does not count."""
+    return Changes(feed_id=before.feed_id, known=(replace(before, look_at=until),))
+
+
 def withdrawn(before: Known, of: Known, deliveries: Iterable[Delivery]) -> Changes:
     """A waiting thread turned out to be a known one: nothing of it is sent."""
     original = of.same_as or of.key

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Literal
 from weakref import WeakValueDictionary
 
@@ -44,11 +44,12 @@ class FirstLook:
 
 @dataclass(slots=True)
 class _Reading:
-    """What the pages of one look add up to."""
+    """What the pages of one look add up to. `not_before`: a page asked for a pause; no other is asked then."""
 
     state: FeedState
     new: list[Entry]
     old: list[Entry]
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,18 +111,28 @@ class Poller:
         if start is None or known.get(waiting.key) != waiting:
             return
         if schedule.is_held(start.state, self.clock()):
-            later = replace(waiting, look_at=start.state.held_until)
-            await self.store.commit(Changes(feed_id=waiting.feed_id, known=(later,)))
+            await self.store.commit(diff.postponed(waiting, start.state.held_until))
             return
         kept = await self._kept(waiting) or waiting.as_entry(start.feed.author)
         read = await self._expand(start, kept)
-        other = await self._same(read) if read else None
+        if isinstance(read, HostHeld):
+            later = schedule.after_hold(start.state, read, self.clock(), jitter=self.chance())
+            await self.store.commit(diff.postponed(waiting, later.held_until))
+            return
+        await self.store.commit(await self._looked_again(start, waiting, kept, read))
+
+    async def _looked_again(
+        self, start: PollInput, waiting: Known, kept: Entry, read: Entry | SourceError
+    ) -> Changes:
         deliveries = await self._queued(waiting)
+        if isinstance(read, SourceError):
+            changes = diff.looked_again(waiting, kept, None, deliveries, self.clock(), jitter=self.chance())
+            held = schedule.held_back(start.state, read.not_before)
+            return changes if held == start.state else replace(changes, state=held)
+        other = await self._same(read)
         if other is not None:
-            changes = diff.withdrawn(waiting, other, deliveries)
-        else:
-            changes = diff.looked_again(waiting, kept, read, deliveries, self.clock(), jitter=self.chance())
-        await self.store.commit(changes)
+            return diff.withdrawn(waiting, other, deliveries)
+        return diff.looked_again(waiting, kept, read, deliveries, self.clock(), jitter=self.chance())
 
     async def first_look(self, start: PollInput, backfill: Backfill, zone: tzinfo) -> FirstLook:
         """Read an author's listing, set the baseline and queue the backfill; commits nothing.
@@ -139,12 +150,12 @@ class Poller:
         reading = _Reading(state=state, new=[], old=[])
         await self._take(reading, found)
         entries = await self._back_to(source, start, reading, found, backfill, zone)
-        changes = await self._announced(start, diff.chosen(entries, backfill, zone))
+        changes = await self._announced(start, reading, diff.chosen(entries, backfill, zone))
         done = {known.key for known in changes.known}
         old = [entry for entry in reading.old if entry.key not in done]
         changes = replace(
             changes,
-            state=reading.state,
+            state=schedule.held_back(reading.state, reading.not_before),
             author=found.author,
             known=(*diff.remembered(old, self.clock()), *changes.known),
         )
@@ -186,6 +197,8 @@ class Poller:
         if isinstance(found, Fetched):
             diff.require_threads(start, found)
             below = await self._take(reading, found)
+            if found.partial and len(reading.new) == len(found.entries) > 0:
+                log.warning("poll %s: all threads of a stand-in listing are new; there may be more", start.feed.id)
         if isinstance(source, Pager):
             await self._read_deeper(source, start, reading, below)
         return await self._concluded(start, found, reading)
@@ -224,6 +237,7 @@ class Poller:
                 page = await source.older(start.feed, token)
             except SourceError as error:
                 log.warning("poll %s: a deeper page could not be read: %s", start.feed.id, error.reason)
+                reading.not_before = error.not_before
                 reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=True)
                 return
             verdict = await self._judge(reading, page)
@@ -238,23 +252,24 @@ class Poller:
         self, start: PollInput, found: Fetched | NotModified, reading: _Reading
     ) -> tuple[Polled, Changes]:
         now = self.clock()
-        changes = await self._announced(start, reading.new)
+        changes = await self._announced(start, reading, reading.new)
         changes = replace(
             changes,
-            state=reading.state,
+            state=schedule.held_back(reading.state, reading.not_before),
             author=found.author if isinstance(found, Fetched) else None,
             known=(*diff.remembered(reading.old, now), *changes.known),
         )
         new = tuple(e for e in changes.contents)
         return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
 
-    async def _announced(self, start: PollInput, new: Sequence[Entry]) -> Changes:
+    async def _announced(self, start: PollInput, reading: _Reading, new: Sequence[Entry]) -> Changes:
         """Read new threads whole, tell those apart that are known under another id, and queue the rest."""
         news: list[diff.News] = []
         duplicates: list[Known] = []
         taken: dict[str, Known] = {}
         for position, entry in enumerate(new):
-            item = await self._read(start, entry, at_once=position < self.pace.burst)
+            at_once = position < self.pace.burst and reading.not_before is None
+            item = await self._read(start, reading, entry) if at_once else diff.News(entry=entry)
             other = diff.same_thread(item.entry, taken) or await self._same(item.entry)
             if other is not None:
                 duplicates.append(diff.duplicate(entry, other, self.clock()))
@@ -267,14 +282,18 @@ class Poller:
         )
         return replace(changes, known=(*changes.known, *duplicates))
 
-    async def _read(self, start: PollInput, entry: Entry, *, at_once: bool) -> diff.News:
-        """The thread whole if its page can be read now; of a flood only the first few are read at once."""
-        if not at_once:
-            return diff.News(entry=entry)
-        read = await self._expand(start, entry) or await self._kept_whole(entry)
-        return diff.News(entry=diff.merged(entry, read)) if read else diff.News(entry=entry, looks=1)
+    async def _read(self, start: PollInput, reading: _Reading, entry: Entry) -> diff.News:
+        """The thread whole if its page, or our own copy, can be read now."""
+        read = await self._expand(start, entry)
+        if isinstance(read, Entry):
+            return diff.News(entry=diff.merged(entry, read))
+        reading.not_before = read.not_before
+        kept = await self._kept_whole(entry)
+        if kept is not None:
+            return diff.News(entry=diff.merged(entry, kept))
+        return diff.News(entry=entry, looks=0 if isinstance(read, HostHeld) else 1)
 
-    async def _expand(self, start: PollInput, entry: Entry) -> Entry | None:
+    async def _expand(self, start: PollInput, entry: Entry) -> Entry | SourceError:
         source = self.sources[start.feed.source]
         if entry.whole or not isinstance(source, Expander):
             return replace(entry, whole=True)
@@ -282,9 +301,10 @@ class Poller:
             return await source.expand(entry)
         except SourceError as error:
             log.warning("thread %s of %s: its own page could not be read: %s", entry.key, entry.feed_id, error.reason)
-        except Exception:  # one thread's oddity must not stop its author's others; the traceback is logged
+            return error
+        except Exception as error:  # one thread's oddity must not stop its author's others; the traceback is logged
             log.exception("thread %s of %s: this program failed to read its page", entry.key, entry.feed_id)
-        return None
+            return SourceError(entry.feed_id, f"{type(error).__name__} in this program, see the log")
 
     async def _same(self, entry: Entry) -> Known | None:
         return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot import conditional
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError
 from bot.model import Batch, ChannelState, Delivery, FeedState, Known
 
@@ -29,10 +30,13 @@ DEEPER_PAGES = 40
 FIRST_RETRY = timedelta(seconds=10)
 DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
-RETRY_AFTER_MAX = timedelta(days=1)
+RETRY_AFTER_MAX = conditional.LONGEST_PAUSE
 MAX_ATTEMPTS = 170
 """Tries before a delivery is dead: about a week of them, as they come to be an hour apart. Mail queues give up
 after about five days."""
+MAX_DOUBTS = 12
+"""Tries after which one that may have arrived is the last, about three hours on: a server that takes each message
+and answers too late would else have a copy of it for every try."""
 KEEP_SENT = timedelta(days=30)
 """How long the outbox remembers what was sent; the threads themselves stay known for ever."""
 
@@ -58,7 +62,10 @@ def spread(delay: timedelta, jitter: float) -> timedelta:
 def next_poll(pace: Pace, now: datetime, *, failures: int, jitter: float, not_before: datetime | None) -> datetime:
     """When to look again after `failures` failed looks in a row. A site's own `not_before` always counts."""
     backed_off: timedelta = pace.interval * 2 ** min(max(failures - 1, 0), 16)
-    delay = min(max(spread(backed_off, jitter), pace.min_interval), pace.max_interval)
+    usual = min(max(backed_off, pace.min_interval), pace.max_interval)
+    # Spread inward at the bounds, so that authors who all fail do not come due together either.
+    soonest, latest = max(usual * 0.9, pace.min_interval), min(usual * 1.1, pace.max_interval)
+    delay = soonest + (latest - soonest) * jitter
     return max(now + delay, not_before) if not_before else now + delay
 
 
@@ -88,6 +95,14 @@ def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetim
         held_until=error.not_before,
         next_poll_at=next_poll(pace, now, failures=failures, jitter=jitter, not_before=error.not_before),
     )
+
+
+def held_back(state: FeedState, not_before: datetime | None) -> FeedState:
+    """The state where a page of the author's asked for a pause, though the listing was answered."""
+    if not_before is None:
+        return state
+    later = max(state.next_poll_at or not_before, not_before)
+    return replace(state, held_until=not_before, next_poll_at=later)
 
 
 def after_hold(state: FeedState, error: SourceError, now: datetime, *, jitter: float) -> FeedState:
@@ -236,7 +251,7 @@ def _each(batch: Batch, *, state: str, error: str) -> tuple[Delivery, ...]:
 
 def _retried(delivery: Delivery, error: ChannelError, asked: timedelta, now: datetime, jitter: float) -> Delivery:
     in_doubt = isinstance(error, DeliveryInDoubt)
-    if delivery.attempts >= MAX_ATTEMPTS:
+    if delivery.attempts >= (MAX_DOUBTS if in_doubt else MAX_ATTEMPTS):
         return replace(delivery, state="dead", error=f"given up after {delivery.attempts} tries: {error.reason}")
     return replace(
         delivery,

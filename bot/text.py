@@ -230,6 +230,9 @@ _HOOK = re.compile(
     re.IGNORECASE,
 )
 _STOP = re.compile(rf"[.!?…]+[\"'”’»)\]]*(?=\s)|[{_WIDE_STOP}]+[」』”]?")
+_LOOK = 16
+_TITLE_WITHIN = 2_000
+"""How much of a text its title is looked for in, in characters."""
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sen|Rep|Gov|vs|etc|approx|ca|cf|No|Nr|Jr|Sr)$"
 )
@@ -240,7 +243,7 @@ def title_of(text: str, limit: int = 100) -> str:
 
     Numbering ("1/", "2/12") and a hook ("A thread 👇") are passed over if more text follows.
     """
-    lines = [line for line in map(_plain_line, clean(text).split("\n")) if line]
+    lines = [line for line in map(_plain_line, clean(text[:_TITLE_WITHIN]).split("\n")) if line]
     whole = " ".join(lines)
     sentences = [sentence for line in lines for sentence in _sentences(line)]
     for sentence in sentences:
@@ -258,8 +261,10 @@ def _plain_line(line: str) -> str:
 def _sentences(line: str) -> Iterator[str]:
     start = 0
     for stop in _STOP.finditer(line):
-        rest = line[stop.end() :].lstrip()
-        if not rest or rest[0].islower() or (stop.group() == "." and _ABBREVIATION.search(line[: stop.start()])):
+        # Short looks behind and ahead: the whole line at each stop made 43 s of 75 kB of "A. A. A. …".
+        rest = line[stop.end() : stop.end() + _LOOK].lstrip()
+        before = line[max(stop.start() - _LOOK, 0) : stop.start()]
+        if not rest or rest[0].islower() or (stop.group() == "." and _ABBREVIATION.search(before)):
             continue
         yield line[start : stop.end()].strip()
         start = stop.end()

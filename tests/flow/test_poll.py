@@ -144,7 +144,7 @@ async def test_failures_back_off_up_to_the_longest_interval(world):
         await world.round(hours=13)
         waits.append(((await state(world)).next_poll_at - world.clock()) / timedelta(hours=1))
 
-    assert waits == [0.5, 1, 2, 4, 8, 12, 12, 12]
+    assert waits == [0.5, 1, 2, 4, 8, 11.4, 11.4, 11.4]
 
 
 async def test_news_below_the_first_page_is_found(world):
