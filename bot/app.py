@@ -107,7 +107,7 @@ def owner(settings: Settings) -> int | None:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, read_only: bool = False, store: Store | None = None) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIterator[App]:
     """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`."""
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
@@ -116,7 +116,7 @@ async def open_app(settings: Settings, *, read_only: bool = False, store: Store 
         http = build_http(settings)
         stack.push_async_callback(http.close)
         if store is None:
-            store = await open_store(settings, read_only=read_only)
+            store = await open_store(settings)
             stack.push_async_callback(store.close)
         sources = build_sources(settings, http)
         poller = Poller(
@@ -207,7 +207,10 @@ def build_channel(name: str, section: BaseModel, settings: Settings) -> Channel:
         options["gap"] = gap.total_seconds()
     if isinstance(section, ChannelSection) and kind != "console":
         options["timeout"] = settings.delivery.timeout.total_seconds()
-    return cast("Channel", resolve(CHANNELS.get(kind, kind))(name, **options))
+    channel = resolve(CHANNELS.get(kind, kind))(name, **options)
+    if not all(hasattr(channel, part) for part in ("name", "limits", "gap", "send", "check", "close")):
+        raise TypeError("is no channel")
+    return cast("Channel", channel)
 
 
 def resolve(path: str) -> Callable[..., Any]:

@@ -84,12 +84,15 @@ def _settings(args: argparse.Namespace) -> object:
     from bot import settings
     from bot.errors import SettingsError
 
-    path = settings.find_file(args.settings, os.environ)
-    if path is None and not args.works_without_file and not settings.names_channels(os.environ):
+    path = settings.find_file(args.settings)
+    if path is None and not args.works_without_file and not settings.names_channels():
         looked = " or ".join(str(file) for file in settings.default_files())
         raise SettingsError(f"no settings file found ({looked}): `keepcurrent init` writes one")
     args.file_read = path
-    return settings.load(path)
+    loaded = settings.load(path)
+    if args.command != "check" and (unknown := tuple(loaded.unknown_channels())):
+        raise SettingsError(*unknown)
+    return loaded
 
 
 def parser() -> argparse.ArgumentParser:

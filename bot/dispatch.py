@@ -72,12 +72,16 @@ class Dispatcher:
         _log(dispatched)
         return dispatched
 
+    async def send(self, channel: Channel, batch: Batch) -> None:
+        """Send a batch past the outbox, as `test` and `unroll` do. Raises `ChannelError`."""
+        if channel.name not in self._ready:
+            await channel.check()
+            self._ready.add(channel.name)
+        await channel.send(compose(batch, channel.limits, zone=self.zone))
+
     async def _send(self, channel: Channel, batch: Batch) -> ChannelError | None:
         try:
-            if channel.name not in self._ready:
-                await channel.check()
-                self._ready.add(channel.name)
-            await channel.send(compose(batch, channel.limits, zone=self.zone))
+            await self.send(channel, batch)
         except ChannelError as error:
             return error
         except asyncio.CancelledError:

@@ -5,7 +5,6 @@ Calls things in order. Does not poll (`poll`), send (`dispatch`) or know where a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -27,8 +26,6 @@ from bot.model import (
 )
 from bot.poll import Poller
 from bot.protocols import Source, Store
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,26 +124,28 @@ class Follower:
         await self.store.unsubscribe(s.id for s in mine if s.origin == "follow")
         return tuple(s for s in mine if s.origin == "settings")
 
-    async def reconcile(self, declared: Iterable[Declared]) -> tuple[str, ...]:
-        """Make the declared subscriptions those of the settings file; returns what failed, in words.
+    async def reconcile(self, declared: Iterable[Declared]) -> tuple[tuple[str, str], ...]:
+        """Make the declared subscriptions those of the settings file; returns what failed: address and reason.
 
         An author that is not declared any more is unfollowed, unless `follow` added it too. What cannot be
         looked up now is tried again at the next start.
         """
         have = {s.id: s for s in await self.store.subscriptions() if s.origin == "settings"}
-        failed: list[str] = []
+        failed: list[tuple[str, str]] = []
         keep: set[str] = set()
         for item in declared:
             try:
                 resolved, new = await self._declared(item, have.values())
             except SourceError as error:
-                failed.append(f"{item.address}: {error.reason}")
+                failed.append((item.address, error.reason))
                 continue
             feed = resolved.feed
             wanted = [
                 Subscription(feed_id=feed.id, channel=channel, origin="settings", declared=item.address)
                 for channel in item.channels or (EVERY_CHANNEL,)
             ]
+            # Another spelling of an author who stands further up in the file is that author.
+            wanted = [s for s in wanted if s.id not in keep]
             keep |= {s.id for s in wanted}
             if any(have.get(s.id) != s for s in wanted):
                 state = FeedState(feed_id=feed.id, cursor=resolved.cursor)

@@ -139,9 +139,9 @@ class Entry:
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
-EntryState = Literal["baseline", "waiting", "announced", "duplicate"]
+EntryState = Literal["baseline", "waiting", "announced", "duplicate", "dropped"]
 """What became of a thread: there before we came · new, its own page not read yet · queued for its
-channels · the same thread as one already known under another id."""
+channels · the same thread as one already known under another id · taken out of the outbox by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +214,6 @@ class Fetched:
     cursor: Cursor
     older: str = ""
     author: Author | None = None
-    not_before: datetime | None = None
     partial: bool = False
     reaches: datetime | None = None
 
@@ -224,7 +223,6 @@ class NotModified:
     """The site said that nothing changed since the cursor."""
 
     cursor: Cursor
-    not_before: datetime | None = None
 
 
 Origin = Literal["settings", "follow"]

@@ -190,7 +190,6 @@ class Poller:
             self.pace,
             self.clock(),
             jitter=self.chance(),
-            not_before=found.not_before,
         )
         reading = _Reading(state=state, new=[], old=[])
         below = ""

@@ -69,9 +69,7 @@ def next_poll(pace: Pace, now: datetime, *, failures: int, jitter: float, not_be
     return max(now + delay, not_before) if not_before else now + delay
 
 
-def after_success(
-    state: FeedState, pace: Pace, now: datetime, *, jitter: float, not_before: datetime | None = None
-) -> FeedState:
+def after_success(state: FeedState, pace: Pace, now: datetime, *, jitter: float) -> FeedState:
     """The state after a look that was answered."""
     return replace(
         state,
@@ -80,7 +78,7 @@ def after_success(
         failures=0,
         last_error="",
         held_until=None,
-        next_poll_at=next_poll(pace, now, failures=0, jitter=jitter, not_before=not_before),
+        next_poll_at=next_poll(pace, now, failures=0, jitter=jitter, not_before=None),
     )
 
 

@@ -14,9 +14,11 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -35,6 +37,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -129,7 +132,7 @@ class Poll(Section):
     host_delay: Duration = timedelta(seconds=1)
     timeout: AtLeastASecond = timedelta(seconds=20)
     burst: int = Field(default=5, ge=1)
-    contact: str = ""
+    contact: Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")] = ""
 
     @model_validator(mode="after")
     def _in_order(self) -> Poll:
@@ -177,6 +180,7 @@ class MatrixChannel(ChannelSection):
     homeserver: str
     token: SecretStr
     room: str
+    ring: bool = False
 
 
 class SlackChannel(ChannelSection):
@@ -207,6 +211,7 @@ class ForeignChannel(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
     kind: str
+    gap: Duration | None = None
 
 
 CHANNEL_MODELS: Mapping[str, type[BaseModel]] = {
@@ -245,6 +250,13 @@ AnyChannel = Annotated[
 ]
 
 
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
+
+
 class ThreadReaderSource(Section):
     """`[sources.threadreader]`."""
 
@@ -253,7 +265,7 @@ class ThreadReaderSource(Section):
     @field_validator("base_url")
     @classmethod
     def _is_a_url(cls, value: str) -> str:
-        if not re.match(r"https?://[^/\s]+", value):
+        if not re.match(r"https?://[^/\s]+", value) or not _has_host(value):
             raise ValueError("is not a web address; write it like https://threadreaderapp.com")
         if "@" in value.split("/")[2]:
             raise ValueError("must not hold a user or password: it stands in every notice")
@@ -299,7 +311,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     timezone: str = ""
-    allow_private_hosts: tuple[str, ...] = ()
+    allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     poll: Poll = Poll()
     sources: Sources = Sources()
     channels: dict[Name, AnyChannel] = Field(default_factory=dict)
@@ -316,14 +328,34 @@ class Settings(BaseSettings):
             raise ValueError(f'"{value}" is no IANA time zone; write it like Europe/Paris') from error
         return value
 
-    @model_validator(mode="after")
-    def _channels_exist(self) -> Settings:
+    @field_validator("allow_private_hosts", mode="before")
+    @classmethod
+    def _one_or_more_hosts(cls, value: object) -> object:
+        """A list; from the environment also its items with commas between them, or JSON."""
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [host.strip() for host in value.split(",") if host.strip()]
+
+    @field_validator("allow_private_hosts")
+    @classmethod
+    def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            try:
+                ip_network(host, strict=False)
+            except ValueError:
+                if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", host):
+                    raise ValueError(f'"{host}" is no host name, address or network like 10.0.0.0/8') from None
+        return value
+
+    def unknown_channels(self) -> Iterator[str]:
+        """Name each channel that a [[follow]] wants and that is not there."""
         for follow in self.follow:
             for name in follow.channels:
                 if name not in self.channels:
                     near = _nearest(name, self.channels)
-                    raise ValueError(f'[[follow]] {follow.author[0]}: there is no channel "{name}"{near}')
-        return self
+                    yield f'[[follow]] {follow.author[0]}: there is no channel "{name}"{near}'
 
     @property
     def zone(self) -> tzinfo:
@@ -332,7 +364,10 @@ class Settings(BaseSettings):
             return ZoneInfo(self.timezone)
         from tzlocal import get_localzone
 
-        return get_localzone()
+        try:
+            return get_localzone()
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return UTC  # TZ holds something that is no zone name
 
     @classmethod
     def settings_customise_sources(
@@ -350,12 +385,17 @@ class Settings(BaseSettings):
 # -- reading ------------------------------------------------------------------------------------------------
 
 
-def find_file(given: Path | None, environ: Mapping[str, str]) -> Path | None:
+def named_file() -> Path | None:
+    """The settings file that the environment names."""
+    return Path(os.environ[FILE_VARIABLE]) if os.environ.get(FILE_VARIABLE) else None
+
+
+def find_file(given: Path | None) -> Path | None:
     """The settings file to read: the one given, `$KEEPCURRENT_SETTINGS`, ./settings.toml, the user's own.
 
     Raises `SettingsError` if one that was named is not there.
     """
-    named = given or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
+    named = given or named_file()
     if named is not None:
         if not named.is_file():
             raise SettingsError(f"{named}: there is no such settings file; `keepcurrent init {named}` writes one")
@@ -370,14 +410,17 @@ def default_files() -> tuple[Path, ...]:
     return Path(FILE_NAME), user_config_path("keepcurrent") / FILE_NAME
 
 
-def names_channels(environ: Mapping[str, str]) -> bool:
+def names_channels() -> bool:
     """Whether the environment alone sets a channel up, as in a container without a settings file."""
-    return any(name.upper().startswith(f"{PREFIX}CHANNELS") for name in environ)
+    return any(name.upper().startswith(f"{PREFIX}CHANNELS") for name in os.environ)
 
 
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings file (None: the environment alone). Raises `SettingsError` with all that is wrong."""
-    environ = os.environ if environ is None else environ
+def load(path: Path | None) -> Settings:
+    """Read the settings file (None: the environment alone). Raises `SettingsError` with all that is wrong.
+
+    That a [[follow]] names a channel which is not there is left to `Settings.unknown_channels`.
+    """
+    environ = os.environ
     folder = path.parent.absolute() if path else Path.cwd()
     problems = list(_unknown_variables(environ))
     token = _folder.set(folder)
@@ -417,7 +460,7 @@ def _read(path: Path | None) -> Settings:
 
 
 def _is_broken_json(name: str, value: str) -> bool:
-    tables = {PREFIX + name.upper() for name, below in _all_names().items() if below} | {f"{PREFIX}ALLOW_PRIVATE_HOSTS"}
+    tables = {PREFIX + name.upper() for name, below in _all_names().items() if below}
     if name.upper() not in tables and not (name.upper().startswith(PREFIX) and value.lstrip().startswith(("[", "{"))):
         return False
     try:
@@ -498,8 +541,11 @@ def _problem(item: ErrorDetails, path: Path | None, environ: Mapping[str, str]) 
     """One line for one thing wrong: where it stands, what is wrong, what was meant."""
     loc = [str(part) for i, part in enumerate(item["loc"]) if not (item["loc"][0] == "channels" and i == 2)]
     variable = PREFIX + "__".join(loc).upper()
+    section = PREFIX + "__".join(loc[:2]).upper() + "__"
     if any(name.upper() == variable for name in environ):
         where = f"environment: {variable}"
+    elif loc[0] == "channels" and any(name.upper().startswith(section) for name in environ):
+        where = f"environment ({section}…) and {path or 'no file'}: {_place(loc)}"
     else:
         where = ": ".join(filter(None, (str(path) if path else "settings", _place(loc))))
     if item["type"] == "extra_forbidden":
@@ -518,7 +564,9 @@ _WORDS = {
     "string_type": "is not a text",
     "int_type": "is not a whole number",
     "int_parsing": "is not a whole number",
-    "string_pattern_mismatch": "a name holds letters, digits, - and _ only",
+    "string_pattern_mismatch": "holds a character that cannot stand there (names: letters, digits, - and _)",
+    "bool_parsing": "is neither true nor false",
+    "bool_type": "is neither true nor false",
 }
 """What pydantic says in Python's words, in people's."""
 

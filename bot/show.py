@@ -99,11 +99,18 @@ def progress(text: str) -> Iterator[None]:
 
 def mark(ok: bool, text: str, stream: TextIO | None = None) -> None:
     """One result of a list of checks."""
+    if ok and _quiet:
+        return
     stream = stream or sys.stdout
     sign = "ok  " if ok else "FAIL"
     if is_terminal(stream) and not os.environ.get("NO_COLOR"):
         sign = f"\033[{'32' if ok else '31'}m{sign}\033[0m"
     stream.write(f"{sign} {printable(text)}\n")
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 author`, `2 authors`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def printable(text: str) -> str:

@@ -231,6 +231,7 @@ _HOOK = re.compile(
 )
 _STOP = re.compile(rf"[.!?…]+[\"'”’»)\]]*(?=\s)|[{_WIDE_STOP}]+[」』”]?")
 _LOOK = 16
+_SAYS_NOTHING = 8
 _TITLE_WITHIN = 2_000
 """How much of a text its title is looked for in, in characters."""
 _ABBREVIATION = re.compile(
@@ -248,8 +249,13 @@ def title_of(text: str, limit: int = 100) -> str:
     sentences = [sentence for line in lines for sentence in _sentences(line)]
     for sentence in sentences:
         if any(char.isalnum() for char in sentence) and not _is_hook(sentence):
-            return shorten(sentence, limit)
+            return shorten(_long_enough(sentence, whole), limit)
     return shorten(whole, limit)
+
+
+def _long_enough(sentence: str, whole: str) -> str:
+    """A first sentence that says nothing by itself ("Okay.", "So."), with what follows it."""
+    return whole[whole.find(sentence) :] if len(sentence) < _SAYS_NOTHING else sentence
 
 
 def _plain_line(line: str) -> str:

@@ -39,7 +39,7 @@ def test_the_example_is_valid_as_it_stands(tmp_path):
     """A fresh `init` loads, and sets nothing but defaults."""
     (tmp_path / "settings.toml").write_text(EXAMPLE)
 
-    assert load(tmp_path / "settings.toml", {}).model_dump(exclude={"data_dir"}) == made().model_dump(
+    assert load(tmp_path / "settings.toml").model_dump(exclude={"data_dir"}) == made().model_dump(
         exclude={"data_dir"}
     )
 
@@ -51,7 +51,7 @@ def test_every_commented_setting_is_valid(tmp_path):
         (tmp_path / Path(name).name).write_text("secret")
         text = text.replace(name, str(tmp_path / Path(name).name))
     (tmp_path / "settings.toml").write_text(text)
-    settings = load(tmp_path / "settings.toml", {})
+    settings = load(tmp_path / "settings.toml")
 
     assert list(settings.channels) == ["mail", "room", "team", "phone", "screen"]
     assert settings.follow[0].author == ("@morcos_pierre",)
@@ -91,7 +91,7 @@ def test_the_readme_s_settings_are_valid(tmp_path):
         path = tmp_path / f"{number}.toml"
         path.write_text(EXAMPLE + written)
 
-        assert len(load(path, {}).channels) == 1
+        assert len(load(path).channels) == 1
 
 
 def test_the_readme_table_lists_every_command():

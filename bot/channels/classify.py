@@ -78,7 +78,14 @@ _HTTP_MENDS = {
     403: "check the token and its rights",
     404: "check the address",
     410: "the address is gone",
+    400: "it does not understand us: check the address",
+    405: "it does not understand us: check the address",
     413: "the message is too long for it",
+    429: "too many messages: it asks us to wait",
+    500: "trouble at its end",
+    502: "trouble at its end",
+    503: "it is busy or down",
+    504: "trouble at its end",
 }
 
 _SMTP_MENDS = {

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Iterable
 from datetime import date
 
-from bot import show, times
-from bot.app import App, now, open_app
-from bot.commands.setting import named_channels
+from bot import diff, show, times
+from bot.app import App, open_app
+from bot.commands.listing import UNSENT
+from bot.commands.setting import named_channels, require_channels
 from bot.errors import SettingsError, SourceError, SourceRefused
 from bot.follow import Followed, matching
 from bot.model import Backfill, Entry, Feed
@@ -29,8 +30,7 @@ def backfill(text: str) -> Backfill:
 
 async def follow(args: argparse.Namespace, settings: Settings) -> int:
     """Subscribe to authors, show what was found, and say what will happen next."""
-    if not settings.channels:
-        raise SettingsError("there is no channel to bring notices to: `keepcurrent init` shows how to add one")
+    require_channels(args, settings)
     async with open_app(settings) as app:
         channels = named_channels(app, args.channel) if args.channel else []
         results = [await _follow(app, address, channels, args.backfill) for address in args.address]
@@ -53,17 +53,25 @@ async def _follow(app: App, address: str, channels: list[str], backfill: Backfil
     except SourceError as error:
         show.problem(f"{address}: {error.reason}")
         return False
-    _introduce(followed, channels or list(app.channels), app)
+    except SettingsError as error:
+        show.problem(str(error))
+        return False
+    subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
+    _introduce(followed, diff.channels_of(subscriptions, tuple(app.channels)), app)
     return True
 
 
 def _introduce(followed: Followed, channels: Iterable[str], app: App) -> None:
+    """Say who is followed now, where to, and what is there already. `channels` are all that the author goes to."""
     to = ", ".join(channels)
     if followed.already:
         show.line(f"{followed.feed.author.label} is followed already; new threads go to {to}.")
+        if followed.feed.paused:
+            show.line("Paused, though: `keepcurrent resume` looks again.")
     else:
+        there = show.counted(len(followed.threads), "thread")
         show.line(f"Following {followed.feed.author.label}; new threads go to {to}.")
-        show.line(f"{len(followed.threads)} threads are there already; they are known, not announced. The newest:")
+        show.line(f"There already, known and not announced: {there}. The newest:")
         for entry in sorted(followed.threads, key=_published, reverse=True)[:SHOWN]:
             posts = f"{entry.post_count} posts, " if entry.post_count else ""
             show.line(f"  {times.moment(entry.published, app.settings.zone)}  {entry.title}  ({posts}{entry.url})")
@@ -90,11 +98,14 @@ async def unfollow(args: argparse.Namespace, settings: Settings) -> int:
 async def _unfollow(app: App, feed: Feed | None, address: str) -> bool:
     if feed is None:
         return False
+    unsent = [d for d in await app.store.deliveries(UNSENT) if d.feed_id == feed.id]
     declared = await app.follower.unfollow(feed)
     if declared:
         show.problem(f"{address} is declared in the settings file; remove it there, under [[follow]], to unfollow")
         return False
     show.line(f"Unfollowed {feed.author.label}.")
+    if unsent:
+        show.line(f"{show.counted(len(unsent), 'notice')} of theirs had not been sent, and will not be.")
     return True
 
 
@@ -126,5 +137,3 @@ async def _named(app: App, args: argparse.Namespace) -> list[tuple[Feed | None, 
             show.problem(f"{address} is not followed; `keepcurrent authors` lists who is")
     return named
 
-
-__all__ = ["backfill", "follow", "now", "pause", "resume", "unfollow"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bot import show, times
 from bot.app import now, open_store, owner
 from bot.errors import NotFound
-from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.model import Changes, ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.protocols import Store
 from bot.schedule import after_crash, retried_by_hand
 from bot.settings import Settings
@@ -34,18 +34,24 @@ async def _outbox(store: Store, settings: Settings, states: Iterable[DeliverySta
     rows: Sequence[Delivery] = await store.deliveries(states)
     alive = owner(settings) is not None
     rows = [after_crash(row, now()) if row.state == "sending" and not alive else row for row in rows]
-    return [_stranded(row) if row.channel not in settings.channels else row for row in rows]
+    states_of = {name: await store.channel(name) for name in {row.channel for row in rows}}
+    return [_as_it_waits(row, states_of[row.channel], settings) for row in rows]
 
 
-def _stranded(row: Delivery) -> Delivery:
+def _as_it_waits(row: Delivery, channel: ChannelState, settings: Settings) -> Delivery:
+    """A waiting delivery with what it really waits for: its channel, often."""
     if row.state not in ("pending", "unknown"):
         return row
-    return replace(row, error=f"channel {row.channel} is not in the settings; add it, or drop this delivery")
+    if row.channel not in settings.channels:
+        return replace(row, error=f"channel {row.channel} is not in the settings; add it, or drop this delivery")
+    if channel.next_try_at is not None and channel.next_try_at > row.due_at:
+        return replace(row, due_at=channel.next_try_at, error=row.error or f"waits: {channel.last_error}")
+    return row
 
 
 def find(feeds: Iterable[Feed], address: str) -> Feed | None:
     """The followed author of this address, id or name, as far as their own spellings go."""
-    wanted = address.casefold().removeprefix("@")
+    wanted = address.casefold().rstrip("/").rsplit("/", 1)[-1].removeprefix("@")
     for feed in feeds:
         names = (feed.id, feed.address, feed.author.handle, feed.author.name, feed.author.url, feed.url)
         if wanted in {name.casefold().removeprefix("@") for name in names if name}:
@@ -79,6 +85,9 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
         ],
         empty="Nobody is followed yet: `keepcurrent follow @name`.",
     )
+    declared = sum(len(follow.author) for follow in settings.follow)
+    if not feeds and declared:
+        show.note(f"The settings declare {show.counted(declared, 'author')}: `poll` or `run` takes the first look.")
     return 0
 
 
@@ -87,8 +96,8 @@ def author_state(feed: Feed, state: FeedState) -> str:
     if feed.paused:
         return "paused"
     if state.failures:
-        times = f"{state.failures} times in a row" if state.failures > 1 else "once"
-        return f"failed {times}: {state.last_error}"
+        often = f"{state.failures} times in a row" if state.failures > 1 else "once"
+        return f"failed {often}: {state.last_error}"
     return "ok" if state.baselined else "not looked at yet"
 
 
@@ -261,7 +270,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
             show.document(_row(row, feeds))
             continue
         first = row.first
-        show.answer(f"{first.batch}: {first.state}, to {first.channel}, {first.attempts} attempts")
+        show.answer(f"{first.batch}: {first.state}, to {first.channel}, {show.counted(first.attempts, 'attempt')}")
         show.answer(f"  queued {times.moment(first.created_at, zone)}")
         if first.claimed_at:
             show.answer(f"  last try began {times.moment(first.claimed_at, zone)}")
@@ -283,6 +292,8 @@ async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
     try:
         rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
         for row in rows:
+            if row.first.channel not in settings.channels:
+                raise NotFound(f"channel {row.first.channel} is not in the settings: add it first")
             # The channel's own back-off ends too: a person has seen to what was wrong.
             channel = ChannelState(channel=row.first.channel)
             await store.settle([retried_by_hand(d, now()) for d in row.deliveries], channel)
@@ -299,6 +310,10 @@ async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     try:
         rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
         await store.drop(d.id for row in rows for d in row.deliveries)
+        for delivery in (d for row in rows for d in row.deliveries):
+            known = await store.known(delivery.feed_id, [delivery.entry_key])
+            dropped = tuple(replace(k, state="dropped", look_at=None, note="dropped by hand") for k in known.values())
+            await store.commit(Changes(feed_id=delivery.feed_id, known=dropped))
     finally:
         await store.close()
     for row in rows:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
 from bot import show
-from bot.app import App, build_channels, build_http, build_sources, now, open_app
-from bot.errors import ChannelError, SettingsError, SourceError
+from bot.app import App, build_channels, build_http, build_sources, now, open_app, open_store
+from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.follow import locate
-from bot.model import Author, Batch, Delivery, Entry, Feed, Post
+from bot.model import EVERY_CHANNEL, Author, Batch, Delivery, Entry, Feed, Post
 from bot.protocols import Channel
-from bot.settings import FILE_NAME, Settings
+from bot.settings import FILE_NAME, Settings, named_file
 
 EXAMPLE = "settings.example.toml"
 
@@ -30,7 +31,7 @@ def example() -> str:
 
 def init(args: argparse.Namespace) -> int:
     """Write a commented settings file, never over one that is there."""
-    path = Path(args.file or args.settings or FILE_NAME)
+    path = args.file or args.settings or named_file() or Path(FILE_NAME)
     try:
         # Exclusive, and for its owner only: passwords may come to stand in it.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -41,10 +42,11 @@ def init(args: argparse.Namespace) -> int:
     except OSError as error:
         show.problem(f"{path}: {error.strerror}")
         return 1
+    given = "" if path == Path(FILE_NAME) else f" --settings {path}"
     show.line(f"Wrote {path}. Next:")
     show.line(f"  1. open {path} and fill in one channel: e-mail, Matrix, Slack or any Apprise URL")
-    show.line("  2. keepcurrent test          sends a sample notice to it")
-    show.line("  3. keepcurrent follow @name  subscribes to an author")
+    show.line(f"  2. keepcurrent{given} test          sends a sample notice to it")
+    show.line(f"  3. keepcurrent{given} follow @name  subscribes to an author")
     return 0
 
 
@@ -52,6 +54,7 @@ async def check(args: argparse.Namespace, settings: Settings) -> int:
     """Check settings, data folder, channels, addresses and sources; say all that is wrong."""
     show.mark(True, f"settings: {args.file_read or 'environment'}")
     results = [show_result(*result) for result in _local_checks(settings)]
+    results += [show_result(*result) async for result in _store_checks(settings)]
     results += [show_result(*result) async for result in _channel_checks(settings)]
     results += [show_result(*result) async for result in _source_checks(settings)]
     return 0 if all(results) else 1
@@ -66,18 +69,46 @@ def show_result(ok: bool, text: str) -> bool:
 def _local_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
     yield _data_folder(settings.data_dir)
     if settings.poll.min_interval < timedelta(minutes=1):
-        yield True, "warning: [poll] min_interval is under one minute; that is for tests and servers of your own"
+        yield True, "[poll] min_interval is under one minute: that is for tests and servers of your own"
+    if not settings.poll.min_interval <= settings.poll.interval <= settings.poll.max_interval:
+        yield True, "[poll] interval is not between min_interval and max_interval: the nearer of them counts"
     if not settings.channels:
         yield False, "channels: there is none; add a [channels.NAME] table, `keepcurrent init` shows how"
+    for problem in settings.unknown_channels():
+        yield False, problem
 
 
 def _data_folder(folder: Path) -> tuple[bool, str]:
     there = folder
     while not there.exists() and there != there.parent:
         there = there.parent
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        return True, f"data folder: {folder}"
-    return False, f"data folder: {folder}: not writable for user id {os.getuid()}; give it to that user (chown)"
+    if not there.is_dir():
+        return False, f"data folder: {there} is not a folder; move it away, or set another data_dir"
+    try:
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".check-") as probe:
+            probe.write(b"x" * 4096)
+            probe.flush()
+    except PermissionError:
+        return False, f"data folder: {there}: not writable for user id {os.getuid()}; give it to that user (chown)"
+    except OSError as error:
+        return False, f"data folder: {there}: {error.strerror}"
+    return True, f"data folder: {folder}"
+
+
+async def _store_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
+    """Whether the store can be read, and whether all that it holds has a channel to go to."""
+    try:
+        store = await open_store(settings, read_only=True)
+    except StoreError as error:
+        yield False, f"store: {error}"
+        return
+    try:
+        wanted = {s.channel for s in await store.subscriptions()} - {EVERY_CHANNEL}
+        wanted |= {row.channel for row in await store.deliveries(("pending", "unknown"))}
+    finally:
+        await store.close()
+    for name in sorted(wanted - settings.channels.keys()):
+        yield False, f"channel {name}: authors or notices are meant for it, but it is not in the settings"
 
 
 async def _channel_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
@@ -119,12 +150,21 @@ async def test(args: argparse.Namespace, settings: Settings) -> int:
     """Send a sample notice to each channel, and be loud about what fails."""
     from bot.stores.memory import MemoryStore
 
+    require_channels(args, settings)
     async with open_app(settings, store=MemoryStore()) as app:
         chosen = [app.channels[name] for name in named_channels(app, args.channel)]
-        if not chosen:
-            raise SettingsError("there is no channel to test: `keepcurrent init` shows how to add one")
         results = [show_result(*(await _test(channel, app))) for channel in chosen]
     return 0 if all(results) else 1
+
+
+def require_channels(args: argparse.Namespace, settings: Settings) -> None:
+    """Raise `SettingsError` if there is no channel at all."""
+    if not settings.channels:
+        where = args.file_read or "the environment"
+        raise SettingsError(
+            f"there is no channel in {where}: add a [channels.NAME] table;"
+            " `keepcurrent init examples.toml` writes one of each kind to copy from"
+        )
 
 
 def named_channels(app: App, names: list[str]) -> list[str]:
@@ -163,12 +203,9 @@ def sample(channel: str, time: datetime) -> Batch:
 
 
 async def _test(channel: Channel, app: App) -> tuple[bool, str]:
-    from bot.compose import compose
-
     try:
         with show.progress(f"Sending a sample notice to {channel.name} …"):
-            await channel.check()
-            await channel.send(compose(sample(channel.name, now()), channel.limits, zone=app.settings.zone))
+            await app.dispatcher.send(channel, sample(channel.name, now()))
     except ChannelError as error:
         return False, f"channel {channel.name}: {error.reason}"
     return True, f"channel {channel.name}: a sample notice was sent"

@@ -45,8 +45,8 @@ class Lock:
         pid = _pid(fd)
         who = "running" if pid is None else f"running as pid {pid}"
         raise StoreLocked(
-            f"{self._path.parent} is in use: {who}. Ask that process, or stop it first"
-            f"{'' if pid is None else f' (kill {pid})'}; what only reads works beside it.",
+            f"{self._path.parent} is in use: {who}. Stop it first"
+            f"{'' if pid is None else f' (kill {pid})'}, or wait until it has ended; what only reads works beside it.",
             pid=pid,
         )
 

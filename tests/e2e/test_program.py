@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import signal
+import sys
 import time
 from datetime import UTC, datetime
 from html import unescape
@@ -17,7 +18,7 @@ from bot.demo.site import UnrollSite, samples
 from tests.command import environment, eventually, finish, keepcurrent, running, start
 from tests.servers import mail
 from tests.shared import shared
-from tests.sites import answer
+from tests.sites import answer, drip
 from tests.sites import site as faulty_site
 
 AUTHOR = f"@{samples().author.handle}"
@@ -167,7 +168,7 @@ async def test_poll_json_has_the_documented_keys(home, site):
     site.publish(NEW)
     result = (await keepcurrent("poll", "--all", "--json", cwd=home)).json
 
-    assert list(result) == ["polled", "not_modified", "failed", "new", "changed", "delivered", "pending", "dead"]
+    assert list(result)[:8] == ["polled", "not_modified", "failed", "new", "changed", "delivered", "pending", "dead"]
     assert result["new"] == [
         {
             "id": NEW.key,
@@ -424,7 +425,7 @@ async def test_a_listing_loads_neither_aiohttp_nor_apprise(home, command):
     await keepcurrent("follow", AUTHOR, cwd=home)
     script = "import sys; from bot.cli import main; code = main(sys.argv[1:]); print(code, *sorted(sys.modules))"
     process = await asyncio.create_subprocess_exec(
-        *("python3" if not (exe := __import__("sys").executable) else exe, "-c", script, *command, "--json"),
+        *(sys.executable, "-c", script, *command, "--json"),
         cwd=home,
         env=environment(),
         stdout=asyncio.subprocess.PIPE,
@@ -475,11 +476,90 @@ to = "me@example.org"
     assert b"s3cr3t" not in stored
 
 
-async def test_ctrl_c_leaves_no_traceback(home, site):
-    """Ctrl-C in the middle of a command ends it in silence."""
-    process = await start("run", cwd=home)
-    await asyncio.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+async def test_ctrl_c_leaves_no_traceback(home):
+    """Ctrl-C in the middle of a command ends it in silence, with the status that shells know."""
+    async with faulty_site(drip(b"x")) as slow:
+        write_settings(home, slow.url, '[channels.me]\nkind = "console"')
+        process = await start("follow", AUTHOR, cwd=home)
+        await eventually(lambda: slow.requests)
+        process.send_signal(signal.SIGINT)
+        result = await finish(process)
+
+    assert (result.code, result.err) == (130, "")
+
+
+async def test_a_dry_run_as_json(home, site):
+    """`poll --dry-run --json` is one document, with what would be sent."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    site.publish(NEW)
+    result = (await keepcurrent("poll", "--all", "--dry-run", "--json", cwd=home)).json
+
+    assert result["would_send"] == [
+        {"channel": "me", "author": AUTHOR, "thread": NEW.key, "why_not_now": None},
+    ]
+
+
+async def test_quiet_is_quiet(home, site, recorder):
+    """`--quiet poll` from cron prints nothing where nothing failed."""
+    await keepcurrent("--quiet", "follow", AUTHOR, cwd=home)
+    site.publish(NEW)
+    result = await keepcurrent("--quiet", "poll", "--all", cwd=home)
+
+    assert (result.code, result.out, result.err, len(recorder.bodies)) == (0, "", "", 1)
+
+
+async def test_json_stands_alone_beside_a_console_channel(home, site):
+    """What a console channel prints does not break the one document."""
+    write_settings(home, site.base_url, '[channels.screen]\nkind = "console"')
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    site.publish(NEW)
+    result = await keepcurrent("poll", "--all", "--json", cwd=home)
+
+    assert result.json["delivered"] == 1
+    assert "The harbour wall again." in result.err
+
+
+async def test_a_renamed_channel_is_told_and_loses_nothing(home, site, recorder):
+    """News for a channel that is gone from the settings waits, visibly, and goes when the channel is back."""
+    settings = (home / "settings.toml").read_text()
+    await keepcurrent("follow", AUTHOR, "--channel", "me", cwd=home)
+    (home / "settings.toml").write_text(settings.replace("[channels.me]", "[channels.you]"))
+    site.publish(NEW)
+    polled = await keepcurrent("poll", "--all", cwd=home)
+    checked = await keepcurrent("check", cwd=home)
+    (row,) = (await keepcurrent("outbox", "--json", cwd=home)).json["deliveries"]
+    (home / "settings.toml").write_text(settings)
+    await keepcurrent("poll", cwd=home)
+
+    assert "notices wait for channel me" in polled.err
+    assert "FAIL channel me" in checked.out
+    assert "not in the settings" in row["error"]
+    assert len(recorder.bodies) == 1
+
+
+async def test_poll_without_a_channel_looks_at_nobody(home, site):
+    """Without a channel there is nobody to tell: nothing is looked at, so nothing is taken for told."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    write_settings(home, site.base_url, "")
+    result = await keepcurrent("poll", "--all", cwd=home)
+
+    assert result.code == 2
+    assert "there is no channel" in result.err
+
+
+async def test_a_full_output_is_told_in_a_line(home):
+    """No room where the output goes: one line, exit 1."""
+    process = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        'exec "$0" -m bot demo > /dev/full',
+        sys.executable,
+        cwd=home,
+        env=environment(),
+        stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
     result = await finish(process)
 
-    assert "Traceback" not in result.err
+    assert result.code == 1
+    assert result.err == "keepcurrent: cannot write the output: No space left on device\n"

@@ -116,13 +116,31 @@ def test_secrets_do_not_show(read):
         ('[sources.threadreader]\nbase_url = "x"', "[sources.threadreader] base_url: is not a web address"),
         ('[[follow]]\nauthr = "@a"', '[[follow]] authr: unknown key; did you mean "author"?'),
         ('[[follow]]\nauthor = []', "[[follow]] author: is empty"),
-        ('[[follow]]\nauthor = "@a"\nchannels = ["mee"]\n[channels.me]\nkind = "console"', 'there is no channel "mee"'),
         ("[poll", "Expected"),
+        ('[poll]\ntimeout = "0s"', "[poll] timeout: must be at least 1s"),
+        ('[poll]\ninterval = "99999d"', "[poll] interval: is longer than ten years"),
+        ('[poll]\ncontact = "a\\nb"', "[poll] contact: holds a character that cannot stand there"),
+        ("data_dir = 3", "data_dir: is not a path"),
+        ("poll = 3", "[poll]: is not a table"),
+        ('allow_private_hosts = ["10.0.0.0/99"]', 'allow_private_hosts: "10.0.0.0/99" is no host name'),
+        ('[sources.threadreader]\nbase_url = "http://[::1"', "base_url: is not a web address"),
+        ('[sources.threadreader]\nbase_url = "https://u:p@x"', "base_url: must not hold a user or password"),
+        ("\ufeffdata_dir = 'x'", "byte order mark"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_mend(read, text, problem):
     """One line: the place as it is spelled in the file, what is wrong, what was meant."""
     assert any(problem in told for told in problems(read, text))
+
+
+def test_channels_that_are_not_there_are_named(read):
+    """Each [[follow]] that names one, with the nearest that is there."""
+    follows = '[[follow]]\nauthor = "@a"\nchannels = ["mee"]\n[[follow]]\nauthor = "@b"\nchannels = ["x"]\n'
+
+    assert list(read(f'{follows}[channels.me]\nkind = "console"').unknown_channels()) == [
+        '[[follow]] @a: there is no channel "mee"; did you mean "me"?',
+        '[[follow]] @b: there is no channel "x"',
+    ]
 
 
 def test_all_that_is_wrong_is_told(read):
@@ -146,7 +164,16 @@ def test_a_variable_that_sets_nothing_is_named(read, name, problem):
 
 def test_a_variable_with_broken_json_is_named(read):
     """A list in the environment is JSON, or told not to be."""
-    assert problems(read, "", KEEPCURRENT_FOLLOW="[{") == ["environment: KEEPCURRENT_FOLLOW: is not JSON"]
+    for broken in ("[{", "@ann"):
+        assert problems(read, "", KEEPCURRENT_FOLLOW=broken) == ["environment: KEEPCURRENT_FOLLOW: is not JSON"]
+
+
+def test_a_list_of_hosts_may_stand_in_the_environment_as_people_write_it(read):
+    """With commas, or as JSON."""
+    for text in ("10.0.0.0/8, a.example", '["10.0.0.0/8", "a.example"]'):
+        settings = read("", KEEPCURRENT_ALLOW_PRIVATE_HOSTS=text)
+
+        assert settings.allow_private_hosts == ("10.0.0.0/8", "a.example")
 
 
 def test_no_secret_in_a_problem(read):
@@ -167,7 +194,7 @@ def test_a_foreign_channel_keeps_its_own_keys(read):
     """A dotted kind is somebody else's: what stands beside it is handed on."""
     channel = read('[channels.me]\nkind = "some.module:Channel"\nspeed = 3\n').channels["me"]
 
-    assert dict(channel) == {"kind": "some.module:Channel", "speed": 3}
+    assert dict(channel) == {"kind": "some.module:Channel", "speed": 3, "gap": None}
 
 
 def test_the_zone(read):
@@ -181,13 +208,14 @@ def test_the_file_that_is_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     named = tmp_path / "named.toml"
     named.write_text("")
-    assert find_file(None, {}) is None
+    assert find_file(None) is None
     (tmp_path / "settings.toml").write_text("")
 
-    assert find_file(None, {}) == Path("settings.toml")
-    assert find_file(None, {"KEEPCURRENT_SETTINGS": str(named)}) == named
+    assert find_file(None) == Path("settings.toml")
+    monkeypatch.setenv("KEEPCURRENT_SETTINGS", str(named))
+    assert find_file(None) == named
     with pytest.raises(SettingsError, match="keepcurrent init"):
-        find_file(tmp_path / "missing.toml", {})
+        find_file(tmp_path / "missing.toml")
 
 
 def test_values_alone_ignore_the_environment(monkeypatch):
