@@ -14,8 +14,10 @@ from bot.errors import (
     ChannelRejected,
     DeliveryInDoubt,
     FeedGone,
+    HostHeld,
     SourceError,
     SourceRefused,
+    StoreError,
     TemporarySourceError,
 )
 from bot.follow import Follower
@@ -79,6 +81,7 @@ class Site:
     page_size: int = 3
     fault: str = ""
     deeper_fault: str = ""
+    thread_fault: str = ""
     not_before: datetime | None = None
     lies_304: bool = False
     shuffled: bool = False
@@ -135,6 +138,7 @@ class FakeSource:
 
     async def expand(self, entry: Entry) -> Entry:
         self.site.requests.append(f"thread {entry.key}")
+        self._misbehave(entry.feed_id, self.site.thread_fault)
         thread = self.site.threads[entry.key]
         if not thread.readable:
             raise FeedGone(entry.feed_id, "there is no such thread")
@@ -154,6 +158,8 @@ class FakeSource:
     def _misbehave(self, feed_id: str, fault: str) -> None:
         if fault == "down":
             raise TemporarySourceError(feed_id, "fake.example answered 503", not_before=self.site.not_before)
+        if fault == "held":
+            raise HostHeld(feed_id, "fake.example asked for a pause", not_before=self.site.not_before)
         if fault == "login":
             raise SourceRefused(feed_id, "fake.example wants a login")
         if fault == "bug":
@@ -239,6 +245,26 @@ class CrashingStore:
             if self.fuse == 0:
                 raise Crash
             return result
+
+        return write
+
+
+class FailingStore:
+    """A store whose writes of one kind fail while `broken` names it; the process lives on."""
+
+    def __init__(self, behind: Any) -> None:
+        self._behind = behind
+        self.broken = ""
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._behind, name)
+        if name not in ("commit", "claim", "settle"):
+            return method
+
+        async def write(*args: Any, **kwargs: Any) -> Any:
+            if self.broken == name:
+                raise StoreError("no space left on the disk")
+            return await method(*args, **kwargs)
 
         return write
 

@@ -367,3 +367,85 @@ async def test_looks_keep_the_site_s_retry_after(world):
     await world.round(hours=0.3)
 
     assert world.site.requests == []
+
+
+async def test_a_pause_that_a_thread_page_asks_for_holds_the_author(world):
+    """A Retry-After on one thread's page: no other page is asked, and the author is held as long."""
+    await world.follow()
+    for n in range(3):
+        world.site.publish(f"new{n}", START + timedelta(minutes=n + 1))
+    world.site.thread_fault, world.site.not_before = "down", START + timedelta(hours=9)
+    await world.round()
+
+    assert sum(request.startswith("thread") for request in world.site.requests) == 1
+    assert (await state(world)).held_until == START + timedelta(hours=9)
+
+
+async def test_a_look_that_the_host_s_hold_forbade_does_not_count(world):
+    """A page that was never asked for is no failed look; the notice goes after its hour all the same."""
+    await world.follow()
+    world.site.publish("new", START + timedelta(minutes=1))
+    world.site.thread_fault, world.site.not_before = "held", START + timedelta(hours=1.5)
+    await world.round()
+    looks = (await known(world))["new"].looks
+    await world.round(hours=1.1)
+
+    assert looks == 0
+    assert world.arrived() == ["new"]
+
+
+async def test_a_bug_on_one_thread_s_page_keeps_no_other_back(world, caplog):
+    """An exception that nobody expected is that page's failure alone."""
+    await world.follow()
+    world.site.publish("new", START + timedelta(minutes=1))
+    world.site.thread_fault = "bug"
+    done = await world.round()
+
+    assert done.polled[0].outcome == "new"
+    assert (await known(world))["new"].state == "waiting"
+
+
+async def test_a_deeper_page_that_is_refused_for_ever_is_given_up(world):
+    """After five tries the sweep starts again below the first page, a day later."""
+    await world.follow()
+    await world.round(hours=25)
+    world.site.deeper_fault = "down"
+    for _ in range(40):
+        await world.round(hours=13)
+    world.site.deeper_fault = ""
+    world.site.requests.clear()
+    for _ in range(4):
+        await world.round(hours=25)
+
+    assert len({request for request in world.site.requests if request.startswith("older")}) >= 2
+
+
+async def test_two_ids_of_one_thread_that_both_wait_are_announced_once(world):
+    """Neither withdraws the other for good, whichever page can be read first."""
+    await world.follow()
+    pair = [
+        world.site.publish(key, START + timedelta(minutes=n), first_post="root", readable=False)
+        for n, key in enumerate(("one", "two"))
+    ]
+    await world.round()
+    for thread in pair:
+        thread.readable = True
+    for _ in range(3):
+        await world.round(hours=0.2)
+
+    assert len(world.arrived()) == 1
+
+
+async def test_a_clock_that_was_years_ahead_silences_nobody(world):
+    """A look made in 2036 by mistake: when the clock is right again, so are the times."""
+    await world.follow()
+    world.clock.advance(days=3650)
+    world.site.publish("new", START + timedelta(minutes=1), readable=False)
+    await world.round()
+    world.clock.advance(days=-3650)
+    world.site.threads["new"].readable = True
+    for _ in range(3):
+        await world.round()
+
+    assert world.arrived() == ["new"]
+    assert (await state(world)).next_poll_at < world.clock() + timedelta(hours=13)

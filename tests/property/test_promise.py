@@ -7,13 +7,15 @@ was in doubt.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.errors import StoreError
 from bot.stores.memory import MemoryStore
-from tests.fakes import START, Crash, CrashingStore, FakeChannel, World
+from tests.fakes import START, Crash, CrashingStore, FailingStore, FakeChannel, World
 
 EXISTING = [START - timedelta(days=3 * n + 1) for n in range(8)]
 
@@ -27,6 +29,10 @@ step = st.one_of(
     st.tuples(st.just("deeper"), st.sampled_from(["", "down"])),
     st.tuples(st.just("shuffle"), st.booleans()),
     st.tuples(st.just("unreadable"), st.integers(0, 30)),
+    st.tuples(st.just("readable"), st.integers(0, 30)),
+    st.tuples(st.just("twin"), st.integers(0, 30)),
+    st.tuples(st.just("flood"), st.integers(6, 9)),
+    st.tuples(st.just("store"), st.sampled_from(["", "", "commit", "claim", "settle"])),
     st.tuples(st.just("channel"), st.sampled_from(["ok", "ok", "down", "lost", "arrives, then fails"])),
     st.tuples(st.just("look"), st.sampled_from([0.2, 1.0, 13.0, 26.0])),
 )
@@ -74,6 +80,25 @@ class History:
     async def unreadable(self, n) -> None:
         self._thread(n).readable = False
 
+    async def readable(self, n) -> None:
+        self._thread(n).readable = True
+
+    async def twin(self, n) -> None:
+        """A second page of a thread that is there: same first post, another id."""
+        thread = self._thread(n)
+        if thread.key in self.there:
+            return
+        thread.first_post = thread.first_post or f"root of {thread.key}"
+        await self.publish()
+        self.world.site.threads[f"t{self.made}"].first_post = thread.first_post
+
+    async def flood(self, many) -> None:
+        for _ in range(many):
+            await self.publish()
+
+    async def store(self, broken) -> None:
+        self.world.store.broken = broken
+
     async def site(self, fault) -> None:
         self.world.site.fault = fault
 
@@ -87,11 +112,12 @@ class History:
         self.world.channels[0].mode = mode
 
     async def look(self, hours) -> None:
-        await self.world.round(hours=hours)
+        with contextlib.suppress(StoreError):
+            await self.world.round(hours=hours)
 
     async def heal(self) -> None:
         """All is well again, and time passes until every page was swept and every back-off is over."""
-        self.world.site.fault = self.world.site.deeper_fault = ""
+        self.world.site.fault = self.world.site.deeper_fault = self.world.store.broken = ""
         self.world.channels[0].mode = "ok"
         for thread in self.world.site.threads.values():
             thread.listed = thread.readable = True
@@ -103,7 +129,7 @@ setattr(History, "return", History._return)
 
 
 async def begin(store=None) -> tuple[World, History]:
-    world = World(store=store or MemoryStore())
+    world = World(store=FailingStore(store or MemoryStore()))
     for n, at in enumerate(EXISTING):
         world.site.publish(f"old{n}", at)
     await world.follow()
@@ -114,10 +140,14 @@ def check(world: World, history: History) -> None:
     arrived = world.arrived()
     certain = [link for m in world.channels[0].inbox if "may repeat" not in m.text for link in _threads(m)]
     horizon = EXISTING[world.site.page_size - 1]
-    news = {t.key for t in world.site.threads.values() if t.published >= horizon} - history.there
+    threads = [t for t in world.site.threads.values() if t.published >= horizon and t.key not in history.there]
+    news = {t.key for t in threads if not t.first_post}
+    twins = {t.first_post: {o.key for o in threads if o.first_post == t.first_post} for t in threads if t.first_post}
 
     assert not set(arrived) & history.there, "the baseline was announced"
     assert news <= set(arrived), f"lost: {news - set(arrived)}"
+    for root, keys in twins.items():
+        assert keys & set(arrived), f"lost under all its ids: {root}"
     assert len(certain) == len(set(certain)), "announced twice"
 
 
