@@ -21,7 +21,7 @@ def test_the_client_is_built_by_the_settings():
         )
     )
 
-    assert (http._timeout, http._lanes._per_host, http._lanes._host_delay) == (7.0, 3, 2.0)
+    assert (http._timeout, http._turns._per_host, http._turns._host_delay) == (7.0, 3, 2.0)
     assert "me@example.org" in http._headers["User-Agent"]
     assert "keepcurrent/" in http._headers["User-Agent"]
     http._addresses.check("127.0.0.1")

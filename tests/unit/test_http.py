@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp.abc import AbstractResolver
 
+from bot.addresses import Addresses, literal
 from bot.errors import FeedGone, HostHeld, ParseError, SourceError, SourceRefused, TemporarySourceError
-from bot.http import FIRST_PAUSE, LONGEST_PAUSE, Addresses, Holds, Http, _literal
+from bot.hosts import FIRST_PAUSE, LONGEST_PAUSE, Holds
+from bot.http import Http
 from tests.sites import Clock, answer, drip, site
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -429,7 +431,7 @@ async def test_private_addresses(client, host):
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808", "::ffff:8.8.8.8"])
 def test_open_addresses(address):
     """Addresses on the open internet may be asked, also those that stand for one."""
-    assert Addresses([]).allows("example.org", _literal(address))
+    assert Addresses([]).allows("example.org", literal(address))
 
 
 @pytest.mark.parametrize(
