@@ -58,8 +58,8 @@ class FeedState:
 
     `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
     None before the first look and when that look found no thread at all: then every thread is news.
-    `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at, `sweep_page`
-    pages below the first ("" = start again at `older`), due at `sweep_at`; `sweep_failures` in a row.
+    `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at ("" = start again
+    at `older`), due at `sweep_at`; `sweep_failures` in a row.
     `held_until`: the site's own Retry-After; kept even by `poll --all`.
     """
 
@@ -77,7 +77,6 @@ class FeedState:
     newest_at: datetime | None = None
     older: str = ""
     sweep: str = ""
-    sweep_page: int = 0
     sweep_failures: int = 0
     sweep_at: datetime | None = None
 

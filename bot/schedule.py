@@ -19,12 +19,11 @@ WHOLE_WITHIN = timedelta(hours=1)
 """How long a notice waits at the most for its thread to be read whole."""
 SWEEP_EVERY = timedelta(days=1)
 """One deeper page of the listing a day: old threads that are unrolled late stand there (a listing is in
-order of the posts' own times, not of unrolling). About 2 % more requests at the default interval."""
+order of the posts' own times, not of unrolling), down to the end of the listing, and then from the top again. About
+2 % more requests at the default interval."""
 SWEEP_AGAIN = timedelta(hours=1)
 SWEEP_TRIES = 5
 """Times a deeper page is tried, 1 h, 2 h … apart."""
-SWEEP_PAGES = 8
-"""How deep a sweep goes before it starts again below the first page: about 120 threads."""
 DEEPER_PAGES = 40
 """Deeper pages read in one look at the most, where news reaches below the first: 600 threads."""
 FIRST_RETRY = timedelta(seconds=10)
@@ -120,23 +119,19 @@ def sweep_due(state: FeedState, now: datetime) -> bool:
 
 
 def swept(state: FeedState, older: str, now: datetime) -> FeedState:
-    """The state after a deeper page was read whose own next page is `older` ("" = the end of the listing)."""
-    if older and state.sweep_page < SWEEP_PAGES:
-        page = state.sweep_page + 1
-        return replace(state, sweep=older, sweep_page=page, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
-    return replace(state, sweep="", sweep_page=0, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
+    """The state after a deeper page was read whose own next page is `older` ("": the end; then from the top again)."""
+    return replace(state, sweep=older, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
 
 
 def sweep_from(state: FeedState, token: str, now: datetime, *, failed: bool) -> FeedState:
     """The state after reading deeper broke off: the next sweep goes on at `token`, soon."""
     if not failed:
-        return replace(state, sweep=token, sweep_page=max(state.sweep_page, 1), sweep_at=now)
+        return replace(state, sweep=token, sweep_at=now)
     failures = state.sweep_failures + 1
     if failures > SWEEP_TRIES:
         # This page cannot be had: start again below the first page, tomorrow.
-        return replace(state, sweep="", sweep_page=0, sweep_failures=0, sweep_at=now + SWEEP_EVERY)
-    page = max(state.sweep_page, 1)
-    return replace(state, sweep=token, sweep_page=page, sweep_failures=failures, sweep_at=now + SWEEP_AGAIN * failures)
+        return swept(state, "", now)
+    return replace(state, sweep=token, sweep_failures=failures, sweep_at=now + SWEEP_AGAIN * failures)
 
 
 def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:

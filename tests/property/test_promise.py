@@ -121,7 +121,8 @@ class History:
         self.world.channels[0].mode = "ok"
         for thread in self.world.site.threads.values():
             thread.listed = thread.readable = True
-        for _ in range(40):
+        # One deeper page a day: twice down the listing, from wherever a sweep stands.
+        for _ in range(2 * len(self.world.site.threads) // self.world.site.page_size + 15):
             await self.world.round(hours=26)
 
 

@@ -37,7 +37,7 @@ step = st.one_of(
     st.tuples(st.just("look"), st.sampled_from([0.2, 1.0, 13.0, 26.0])),
 )
 histories = st.lists(step, min_size=5, max_size=45)
-slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1500)
+slow = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=1200)
 
 
 class History:
@@ -121,7 +121,8 @@ class History:
         self.world.channels[0].mode = "ok"
         for thread in self.world.site.threads.values():
             thread.listed = thread.readable = True
-        for _ in range(40):
+        # One deeper page a day: twice down the listing, from wherever a sweep stands.
+        for _ in range(2 * len(self.world.site.threads) // self.world.site.page_size + 15):
             await self.world.round(hours=26)
 
 
