@@ -294,6 +294,33 @@ to = "me@example.org"
     assert f"{site.base_url}/thread/" in text
 
 
+@pytest.mark.matrix
+async def test_a_matrix_room_hears_of_a_new_thread_once(tmp_path, site, homeserver):
+    """In a room of a real homeserver: each new thread one notice, also after a second round and a restart."""
+    room = await asyncio.to_thread(homeserver.new_room)
+    channel = f"""[channels.room]
+kind = "matrix"
+homeserver = "{homeserver.url}"
+token_file = "token"
+room = "{room}"
+"""
+    (tmp_path / "token").write_text(homeserver.bot)
+    write_settings(tmp_path, site.base_url, channel)
+    tested = await keepcurrent("test", cwd=tmp_path)
+    await keepcurrent("follow", AUTHOR, cwd=tmp_path)
+    site.publish(NEW)
+    for _ in range(2):
+        await keepcurrent("poll", "--all", cwd=tmp_path)
+    async with running("run", cwd=tmp_path, until="running: 1 authors"):
+        await eventually(lambda: len(site.requests) > 8)
+    messages = await asyncio.to_thread(homeserver.messages, room)
+
+    assert tested.code == 0
+    assert [m["content"]["msgtype"] for m in messages] == ["m.notice", "m.notice"]
+    assert "This is a sample notice." in messages[0]["content"]["body"]
+    assert f"{site.base_url}/thread/{NEW.key}.html" in messages[1]["content"]["formatted_body"]
+
+
 # -- unroll -------------------------------------------------------------------------------------------------
 
 
