@@ -7,6 +7,7 @@
       NotFound                      who is not followed, what is not in the outbox
       SourceError(feed_id)          failures + 1, back-off; never changes what is known
         TemporarySourceError          time-out, 5xx, 429, refused connection; may carry `not_before`
+          SourceUnreachable           no name, no connection: often our own network
           HostHeld                    we did not even ask: the host told us to wait
         SourceRefused                 login, challenge, 401, 403, 451: a second way in may work
         FeedGone                      404, 410: no such author, or no such thread
@@ -56,6 +57,10 @@ class SourceError(BotError):
 
 class TemporarySourceError(SourceError):
     """The source may well answer next time."""
+
+
+class SourceUnreachable(TemporarySourceError):
+    """Nobody was reached: the name is not found, or nothing answers there. Often it is our own network."""
 
 
 class HostHeld(TemporarySourceError):

@@ -29,6 +29,7 @@ from bot.errors import (
     ParseError,
     SourceError,
     SourceRefused,
+    SourceUnreachable,
     TemporarySourceError,
 )
 from bot.hosts import MAX_QUEUE, Holds, QueueTooLong, Turns
@@ -214,8 +215,8 @@ _REASONS: tuple[tuple[type[BaseException], type[SourceError], str], ...] = (
     (aiohttp.ClientPayloadError, TemporarySourceError, "the answer was cut short"),
     (aiohttp.ClientConnectorCertificateError, TemporarySourceError, "its certificate is not valid"),
     (aiohttp.ClientSSLError, TemporarySourceError, "no secure connection"),
-    (aiohttp.ClientConnectorDNSError, TemporarySourceError, "its name cannot be found"),
-    (aiohttp.ClientConnectorError, TemporarySourceError, "cannot connect"),
+    (aiohttp.ClientConnectorDNSError, SourceUnreachable, "its name cannot be found"),
+    (aiohttp.ClientConnectorError, SourceUnreachable, "cannot connect"),
     (aiohttp.ServerDisconnectedError, TemporarySourceError, "closed the connection without an answer"),
     (aiohttp.InvalidURL, ParseError, "not an address that can be asked"),
     (aiohttp.ClientResponseError, TemporarySourceError, "does not speak proper HTTP"),

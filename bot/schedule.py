@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import conditional
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError, SourceUnreachable
 from bot.model import Batch, ChannelState, Delivery, FeedState, Known
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
 """When a thread's own page is tried again after it could not be read: three further looks."""
 WHOLE_WITHIN = timedelta(hours=1)
 """How long a notice waits at the most for its thread to be read whole."""
+UNREACHED_MAX = timedelta(hours=1)
+"""The longest back-off while nobody is reached at all."""
 SWEEP_EVERY = timedelta(days=1)
 """One deeper page of the listing a day: old threads that are unrolled late stand there (a listing is in
 order of the posts' own times, not of unrolling), down to the end of the listing, and then from the top again. About
@@ -84,13 +86,17 @@ def after_success(state: FeedState, pace: Pace, now: datetime, *, jitter: float)
 def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetime, *, jitter: float) -> FeedState:
     """The state after a look that failed: later and later, and nothing else changes."""
     failures = state.failures + 1
+    due = next_poll(pace, now, failures=failures, jitter=jitter, not_before=error.not_before)
+    if isinstance(error, SourceUnreachable):
+        # Nobody is spared by waiting longer, and after a night without a network the news should not wait till noon.
+        due = min(due, now + max(pace.interval, UNREACHED_MAX) * (0.9 + 0.1 * jitter))
     return replace(
         state,
         last_polled_at=now,
         failures=failures,
         last_error=error.reason,
         held_until=error.not_before,
-        next_poll_at=next_poll(pace, now, failures=failures, jitter=jitter, not_before=error.not_before),
+        next_poll_at=due,
     )
 
 

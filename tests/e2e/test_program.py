@@ -272,6 +272,43 @@ async def test_a_dead_delivery_is_sent_again_by_hand(home, site, recorder):
     assert (await keepcurrent("outbox", "drop", "nonsense", cwd=home)).code == 1
 
 
+async def test_retry_ends_the_channel_s_back_off_too(home, site, recorder):
+    """A channel that asked for an hour is asked at once when a person says so."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    recorder.status, recorder.headers = 503, {"Retry-After": "3600"}
+    site.publish(NEW)
+    await keepcurrent("poll", "--all", cwd=home)
+    recorder.status, recorder.headers = 200, {}
+    waits = await keepcurrent("poll", "--json", cwd=home)
+    (row,) = (await keepcurrent("outbox", "--json", cwd=home)).json["deliveries"]
+    await keepcurrent("outbox", "retry", row["id"], cwd=home)
+    sent = await keepcurrent("poll", "--json", cwd=home)
+
+    assert (waits.json["delivered"], waits.json["pending"], sent.json["delivered"]) == (0, 1, 1)
+
+
+async def test_poll_all_skips_who_is_paused_and_says_so(home):
+    """`--all` means every author, but not a paused one; the document names who was skipped."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    await keepcurrent("pause", AUTHOR, cwd=home)
+    result = await keepcurrent("poll", "--all", "--json", cwd=home)
+
+    assert (result.json["polled"], result.json["skipped"]) == (0, [{"author": AUTHOR, "why": "paused"}])
+
+
+async def test_poll_all_skips_whom_the_site_asked_to_leave_alone(home):
+    """A Retry-After still in force is kept also by `--all`."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    async with faulty_site(answer("429 Too Many Requests", Retry_After="3600")) as busy:
+        write_settings(home, busy.url, '[channels.me]\nkind = "console"')
+        first = await keepcurrent("poll", "--all", "--json", cwd=home)
+        second = await keepcurrent("poll", "--all", "--json", cwd=home)
+
+    assert (first.code, len(first.json["failed"])) == (1, 1)
+    assert (second.code, second.json["polled"], len(second.json["skipped"])) == (0, 0, 1)
+    assert len(busy.requests) == 1
+
+
 async def test_mail_arrives_as_a_person_reads_it(tmp_path, site):
     """By e-mail: a subject with author and title, HTML with the link visible, a text part that reads well."""
     async with mail.serve() as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -80,3 +81,29 @@ def test_no_escape_sequence_reaches_a_terminal(capsys):
     show.line("a\x1b[31mb\x9bc\rd")
 
     assert capsys.readouterr().out == "a[31mbcd\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "no_color", "shown"),
+    [(Terminal, "", "\033[32mok  \033[0m x\n"), (Terminal, "1", "ok   x\n"), (io.StringIO, "", "ok   x\n")],
+)
+def test_colour_only_for_a_person_who_wants_it(monkeypatch, stream, no_color, shown):
+    """On a terminal, unless NO_COLOR is set; never in a pipe."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    out = stream()
+    show.mark(True, "x", out)
+
+    assert out.getvalue() == shown
+
+
+def test_a_table_in_a_pipe_is_lines_with_tabs(capsys):
+    """No headings, no colour, a line per row whatever is in a cell."""
+    show.table(("a", "state"), [("one\ntwo", "dead"), ("\x1b[31mred", "sent")], empty="none")
+
+    assert capsys.readouterr().out == "one two\tdead\n[31mred\tsent\n"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import schedule
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, HostHeld, TemporarySourceError
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, HostHeld, SourceUnreachable, TemporarySourceError
 from bot.model import Author, Batch, ChannelState, Delivery, Feed, FeedState
 from bot.schedule import Pace
 from tests.fakes import START
@@ -40,6 +40,16 @@ def test_a_site_s_own_time_counts_beyond_the_ceiling(jitter):
     state = schedule.after_failure(STATE, error, PACE, START, jitter=jitter)
 
     assert state.next_poll_at == state.held_until == START + timedelta(days=1)
+
+
+@given(st.integers(0, 99), jitters)
+def test_no_network_is_no_reason_to_wait_for_half_a_day(failures, jitter):
+    """While nobody is reached the back-off stays within an hour, and at the floor."""
+    before = FeedState(feed_id="f", baselined=True, failures=failures)
+    state = schedule.after_failure(before, SourceUnreachable("f", "no name"), PACE, START, jitter=jitter)
+
+    assert state.next_poll_at is not None
+    assert PACE.min_interval <= state.next_poll_at - START <= timedelta(hours=1)
 
 
 def test_success_clears_what_failure_left():
