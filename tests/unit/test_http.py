@@ -8,7 +8,15 @@ import pytest
 from aiohttp.abc import AbstractResolver
 
 from bot.addresses import Addresses, literal
-from bot.errors import FeedGone, HostHeld, ParseError, SourceError, SourceRefused, TemporarySourceError
+from bot.errors import (
+    FeedGone,
+    HostHeld,
+    ParseError,
+    SourceError,
+    SourceRefused,
+    SourceUnreachable,
+    TemporarySourceError,
+)
 from bot.hosts import FIRST_PAUSE, LONGEST_PAUSE, Holds
 from bot.http import Http
 from tests.sites import Clock, answer, drip, site
@@ -273,7 +281,7 @@ async def test_nobody_listens(client):
         taken.bind(("127.0.0.1", 0))
         error = await failure(client().get(f"http://127.0.0.1:{taken.getsockname()[1]}/", feed_id="f"))
 
-    assert type(error) is TemporarySourceError
+    assert type(error) is SourceUnreachable
     assert error.reason == "127.0.0.1: cannot connect"
 
 
