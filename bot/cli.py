@@ -7,7 +7,6 @@ but the exit status: 0 done · 1 something failed · 2 command line or settings 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -56,6 +55,8 @@ def _give_up_output() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
+    import asyncio
+
     from bot import log, show
     from bot.errors import BotError, SettingsError, StoreLocked
 
