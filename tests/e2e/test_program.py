@@ -13,6 +13,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from bot.demo.site import UnrollSite, samples
 from tests.command import environment, eventually, finish, keepcurrent, running, start
@@ -254,6 +255,35 @@ async def test_a_refused_author_page_asks_for_a_thread(home):
 
     assert result.code == 1
     assert "the URL of any thread of theirs" in result.err
+
+
+class RefusingSite(UnrollSite):
+    """A site whose author pages want a login."""
+
+    async def _user(self, request: web.Request) -> web.Response:
+        raise web.HTTPForbidden
+
+
+async def test_a_thread_s_page_serves_where_the_author_page_is_refused(home, recorder):
+    """By any thread's URL an author is followed all the same: "More from" on it is the listing then."""
+    site = RefusingSite()
+    await site.start()
+    try:
+        write_settings(home, site.base_url, f'[channels.me]\nurl = "json://127.0.0.1:{recorder.port}/me"')
+        refused = await keepcurrent("follow", AUTHOR, cwd=home)
+        url = f"{site.base_url}/thread/{samples().threads[0].key}.html"
+        followed = await keepcurrent("follow", url, cwd=home)
+        silent = await keepcurrent("poll", "--all", "--json", cwd=home)
+        site.publish(NEW)
+        polled = await keepcurrent("poll", "--all", "--json", cwd=home)
+    finally:
+        await site.stop()
+
+    assert (refused.code, followed.code) == (1, 0)
+    assert f"({AUTHOR})" in followed.out
+    assert silent.json["new"] == []
+    assert [new["id"] for new in polled.json["new"]] == [NEW.key]
+    assert len(recorder.bodies) == 1
 
 
 async def test_a_dead_delivery_is_sent_again_by_hand(home, site, recorder):
