@@ -7,6 +7,7 @@ but the exit status: 0 done · 1 something failed · 2 command line or settings 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -33,7 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _give_up_output()
         return 0
     except OSError as error:
-        sys.stderr.write(f"keepcurrent: cannot write the output: {error.strerror}\n")
+        what = "cannot write the output" if error.errno == errno.ENOSPC else "the system refused"
+        sys.stderr.write(f"keepcurrent: {what}: {error.strerror or error}\n")
         _give_up_output()
         return 1
     return code

@@ -97,12 +97,14 @@ def newest(state: FeedState, entries: Iterable[Entry]) -> FeedState:
 def same_thread(entry: Entry, known: Mapping[str, Known]) -> Known | None:
     """The known thread that `entry`, now read whole, turns out to be under another id; None if it is none.
 
-    Its posts count too: a page may bear the id of any of them (seen on real pages: of the second). A thread that is
-    itself a duplicate of `entry` is no other thread: of two that point at each other, one is announced.
+    Its posts count too: a page may bear the id of any of them (seen on real pages: of the second). A thread that waits
+    to be announced is not withdrawn for a duplicate, only for an original: of several that point at each other, one
+    is announced.
     """
+    waits = entry.key in known
     for id_ in (entry.key, *entry.aliases, *(post.id for post in entry.posts)):
         other = known.get(id_)
-        if other is not None and entry.key not in (other.key, other.same_as):
+        if other is not None and other.key != entry.key and not (waits and other.state == "duplicate"):
             return other
     return None
 

@@ -66,8 +66,8 @@ class Dispatcher:
         if batch is None:
             return None
         started = self.monotonic()
-        error = await self._send(self.channels[name], batch)
-        outcome = await self._settle(batch, error)
+        error = await self._send(self.channels[name], batch, state)
+        outcome = await self._settle(batch, error, state)
         dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error.reason if error else "")
         _log(dispatched)
         return dispatched
@@ -79,7 +79,7 @@ class Dispatcher:
             self._ready.add(channel.name)
         await channel.send(compose(batch, channel.limits, zone=self.zone))
 
-    async def _send(self, channel: Channel, batch: Batch) -> ChannelError | None:
+    async def _send(self, channel: Channel, batch: Batch, before: ChannelState) -> ChannelError | None:
         try:
             await self.send(channel, batch)
         except ChannelError as error:
@@ -89,19 +89,18 @@ class Dispatcher:
             doubt = DeliveryInDoubt(channel.name, "stopped while sending")
             # If even that fails, the row stays `sending`, which the next start takes for the same.
             with suppress(TimeoutError, StoreError):
-                await asyncio.wait_for(asyncio.shield(self._settle(batch, doubt)), SETTLE_WITHIN)
+                await asyncio.wait_for(asyncio.shield(self._settle(batch, doubt, before)), SETTLE_WITHIN)
             raise
         except Exception as error:  # a thread that cannot be composed must not block what is behind it
             log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
             return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
         return None
 
-    async def _settle(self, batch: Batch, error: ChannelError | None) -> Outcome:
+    async def _settle(self, batch: Batch, error: ChannelError | None, before: ChannelState) -> Outcome:
         now = self.clock()
         if error is None:
             deliveries, state = schedule.after_sent(batch, now)
         else:
-            before = await self.store.channel(batch.channel)
             deliveries, state = schedule.after_error(batch, error, before, now, jitter=self.chance())
         outcome = deliveries[0].state
         if outcome == "sending":

@@ -112,7 +112,7 @@ class Follower:
         """An author who fails is looked at again at once, by what was just found: a thread's URL is a second way."""
         if not state.failures:
             return None
-        again = replace(state, cursor=resolved.cursor, next_poll_at=None)
+        again = replace(state, cursor=resolved.cursor, next_poll_at=state.held_until)
         return Changes(feed_id=state.feed_id, state=again)
 
     async def unfollow(self, feed: Feed) -> tuple[Subscription, ...]:
@@ -150,9 +150,11 @@ class Follower:
             if any(have.get(s.id) != s for s in wanted):
                 state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
                 await self.store.follow(feed, wanted, Changes(feed_id=feed.id, state=state) if new else None)
-        if not failed:
-            # What could not be looked up may be one of these under another spelling: then nobody is let go.
-            await self.store.unsubscribe(id_ for id_ in have if id_ not in keep)
+        resolved_feeds = {id_.split(">")[0] for id_ in keep}
+        # What could not be looked up may be one of these under another spelling: then no author is let go, but
+        # channels of authors who are declared still follow the file.
+        gone = [s for s in have.values() if s.id not in keep and (not failed or s.feed_id in resolved_feeds)]
+        await self.store.unsubscribe(s.id for s in gone)
         return tuple(failed)
 
     async def _declared(self, item: Declared, have: Iterable[Subscription]) -> tuple[Resolved, bool]:

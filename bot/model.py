@@ -254,7 +254,7 @@ class Delivery:
 
     `id` follows from thread and channel, so the same thread cannot be queued twice for one channel.
     `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
-    `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat.
+    `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat; `doubts` counts those.
     """
 
     id: str
@@ -268,6 +268,7 @@ class Delivery:
     attempts: int = 0
     error: str = ""
     doubtful: bool = False
+    doubts: int = 0
     claimed_at: datetime | None = None
     sent_at: datetime | None = None
 

@@ -124,7 +124,7 @@ class Poller:
     async def _looked_again(
         self, start: PollInput, waiting: Known, kept: Entry, read: Entry | SourceError
     ) -> Changes:
-        deliveries = await self._queued(waiting)
+        deliveries = await self._queued(start, waiting)
         if isinstance(read, SourceError):
             changes = diff.looked_again(waiting, kept, None, deliveries, self.clock(), jitter=self.chance())
             held = schedule.held_back(start.state, read.not_before)
@@ -320,8 +320,9 @@ class Poller:
         kept = await self._kept(entry)
         return kept if kept is not None and kept.whole else None
 
-    async def _queued(self, waiting: Known) -> tuple[Delivery, ...]:
-        ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in self.channels]
+    async def _queued(self, start: PollInput, waiting: Known) -> tuple[Delivery, ...]:
+        channels = {*self.channels, *diff.channels_of(start.subscriptions, self.channels)}
+        ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in channels]
         return await self.store.deliveries(ids=ids)
 
     def _failed(self, start: PollInput, error: SourceError) -> tuple[Polled, Changes]:

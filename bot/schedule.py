@@ -89,7 +89,8 @@ def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetim
     due = next_poll(pace, now, failures=failures, jitter=jitter, not_before=error.not_before)
     if isinstance(error, SourceUnreachable):
         # Nobody is spared by waiting longer, and after a night without a network the news should not wait till noon.
-        due = min(due, now + max(pace.interval, UNREACHED_MAX) * (0.9 + 0.1 * jitter))
+        soon = now + max(max(pace.interval, UNREACHED_MAX) * (0.9 + 0.1 * jitter), pace.min_interval)
+        due = min(due, soon)
     return replace(
         state,
         last_polled_at=now,
@@ -231,7 +232,7 @@ def after_crash(delivery: Delivery, now: datetime) -> Delivery:
 def retried_by_hand(delivery: Delivery, now: datetime) -> Delivery:
     """A delivery that a person sends again: due now, with a full span of tries ahead."""
     doubtful = delivery.doubtful or delivery.state in ("sending", "unknown")
-    return replace(delivery, state="pending", doubtful=doubtful, due_at=now, attempts=0, error="")
+    return replace(delivery, state="pending", doubtful=doubtful, doubts=0, due_at=now, attempts=0, error="")
 
 
 def next_start(last_start: float | None, gap: float, now: float) -> float:
@@ -250,12 +251,14 @@ def _each(batch: Batch, *, state: str, error: str) -> tuple[Delivery, ...]:
 
 def _retried(delivery: Delivery, error: ChannelError, asked: timedelta, now: datetime, jitter: float) -> Delivery:
     in_doubt = isinstance(error, DeliveryInDoubt)
-    if delivery.attempts >= (MAX_DOUBTS if in_doubt else MAX_ATTEMPTS):
+    doubts = delivery.doubts + in_doubt
+    if delivery.attempts >= MAX_ATTEMPTS or doubts >= MAX_DOUBTS:
         return replace(delivery, state="dead", error=f"given up after {delivery.attempts} tries: {error.reason}")
     return replace(
         delivery,
         state="unknown" if in_doubt or delivery.doubtful else "pending",
         doubtful=delivery.doubtful or in_doubt,
+        doubts=doubts,
         due_at=now + max(asked, retry_delay(delivery.attempts, DELIVERY_RETRY_MAX, jitter)),
         error=error.reason,
     )

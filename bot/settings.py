@@ -334,7 +334,7 @@ class Settings(BaseSettings):
         """A list; from the environment also its items with commas between them, or JSON."""
         if not isinstance(value, str):
             return value
-        if value.lstrip().startswith("["):
+        if value.lstrip().startswith(('["', "[]")):
             return json.loads(value)
         return [host.strip() for host in value.split(",") if host.strip()]
 
@@ -343,9 +343,9 @@ class Settings(BaseSettings):
     def _are_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for host in value:
             try:
-                ip_network(host, strict=False)
+                ip_network(host.strip("[]").rstrip("."), strict=False)
             except ValueError:
-                if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", host):
+                if not re.fullmatch(r"\w[\w.-]*", host):
                     raise ValueError(f'"{host}" is no host name, address or network like 10.0.0.0/8') from None
         return value
 

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -60,6 +61,7 @@ class LocalRunner:
         self._group = asyncio.TaskGroup()
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._unsaved: dict[str, tuple[datetime, int]] = {}
+        self._tidied: float | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
@@ -122,13 +124,19 @@ class LocalRunner:
             await self._poller.poll(feed_id)
             self._unsaved.pop(feed_id, None)
         except StoreError as error:
-            # The store does not know that we looked: without a pause of our own we would ask the site again at once.
-            tries = self._unsaved.get(feed_id, (None, 0))[1] + 1
-            self._unsaved[feed_id] = self._clock() + min(STORE_PAUSE * 2 ** min(tries - 1, 9), UNSAVED_MAX), tries
+            self._look_later(feed_id)
             log.error("poll %s: %s", feed_id, error)  # noqa: TRY400 - in words
+        except Exception:
+            self._look_later(feed_id)
+            log.exception("poll %s: this program failed", feed_id)
         finally:
             del self._polling[feed_id]
             self._bell.ring()
+
+    def _look_later(self, feed_id: str) -> None:
+        """The store does not know that we looked: without a pause of our own we would ask the site again at once."""
+        tries = self._unsaved.get(feed_id, (None, 0))[1] + 1
+        self._unsaved[feed_id] = self._clock() + min(STORE_PAUSE * 2 ** min(tries - 1, 9), UNSAVED_MAX), tries
 
     async def _look_again(self) -> datetime | None:
         waiting = await self._store.due_looks(self._clock())
@@ -150,8 +158,11 @@ class LocalRunner:
         return (await self._store.next_due()).deliveries.get(lane.name)
 
     async def _tidy(self) -> datetime | None:
-        await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
-        return self._clock() + TIDY_EVERY
+        # By the monotonic clock: a wall clock that jumps is what this mends.
+        if self._tidied is None or time.monotonic() - self._tidied >= TIDY_EVERY.total_seconds():
+            self._tidied = time.monotonic()
+            await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
+        return None
 
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
         """Give what is in flight its grace, then cancel it."""
@@ -186,7 +197,7 @@ class _Bell:
         until = schedule.earliest((due, latest)) or latest
         if heard != self.rings or stop.is_set():
             return
-        try:
-            await asyncio.wait_for(self._rung.wait(), max((until - now).total_seconds(), SHORTEST_WAIT))
-        except TimeoutError:
-            return
+        # Not `wait_for`: on Python 3.11 it swallows a cancel that comes with a ring.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max((until - now).total_seconds(), SHORTEST_WAIT)):
+                await self._rung.wait()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from bot.errors import StoreError
+from bot.runners import local
 from bot.runners.lanes import side_by_side
 from bot.stores.memory import MemoryStore
 from tests.fakes import Crash, World
-from tests.running import Running
+from tests.running import Running, now
 
 
 async def test_an_outcome_that_could_not_be_saved_is_saved_later():
@@ -51,6 +53,29 @@ async def test_an_idle_bot_asks_the_store_rarely():
         await asyncio.sleep(0.4)
 
     assert calls <= 3
+
+
+async def test_what_nobody_foresaw_in_one_poll_ends_nothing(caplog):
+    """An exception out of one look is logged; the others go on, the author is looked at again, the stop works."""
+    bot = Running()
+    commit = bot.store.commit
+    failures = iter([ValueError("a bug")])
+
+    async def once(changes):
+        for failure in failures:
+            raise failure
+        await commit(changes)
+
+    local.STORE_PAUSE, pause = timedelta(seconds=0.02), local.STORE_PAUSE
+    try:
+        async with bot:
+            bot.store.commit = once
+            bot.world.site.publish("new", now())
+            await bot.until(lambda: bot.world.arrived() == ["new"])
+    finally:
+        local.STORE_PAUSE = pause
+
+    assert "this program failed" in caplog.text
 
 
 async def test_a_crash_in_a_worker_ends_the_run():

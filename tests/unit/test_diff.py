@@ -167,4 +167,23 @@ def test_of_two_that_point_at_each_other_one_is_announced():
     first = replace(card("first"), aliases=("second",), whole=True)
     second = diff.duplicate(card("second"), diff.remembered([first], START)[0], START)
 
-    assert diff.same_thread(first, {"second": second}) is None
+    assert diff.same_thread(first, {"second": second, **known(first)}) is None
+
+
+def test_of_three_that_point_in_a_circle_one_is_announced():
+    """Duplicates are passed over, whatever they are duplicates of; only their original counts."""
+    a, b, c = (replace(card(key), posts=tuple(Post(id=i, text="") for i in "abc"), whole=True) for key in "abc")
+    known_b = diff.duplicate(b, diff.remembered([c], START)[0], START)
+
+    pointing = {"b": known_b, "a": diff.duplicate(a, known_b, START)}
+
+    assert diff.same_thread(c, {**pointing, **known(c)}) is None
+    assert diff.same_thread(b, known(b, c)).key == "c"
+
+
+def test_a_new_page_of_a_known_duplicate_is_that_thread():
+    """A third page id of a thread is no news, though only a duplicate bears its id."""
+    known_b = diff.duplicate(card("b"), diff.remembered([card("c")], START)[0], START)
+    third = replace(card("d"), posts=(Post(id="b", text=""),), whole=True)
+
+    assert diff.same_thread(third, {"b": known_b}).key == "b"

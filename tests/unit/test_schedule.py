@@ -114,6 +114,16 @@ def test_a_failed_delivery_is_tried_again_within_bounds(attempts, jitter):
     assert channel.next_try_at - START <= timedelta(minutes=6.25)
 
 
+def test_only_tries_in_doubt_count_as_doubts():
+    """A channel that was down for hours and then answers too late once is not given up."""
+    before = ChannelState(channel="me")
+    (row,), _ = schedule.after_error(batch(attempts=60), DeliveryInDoubt("me", "late"), before, START, jitter=0)
+    late = DeliveryInDoubt("me", "late")
+    (last,), _ = schedule.after_error(batch(attempts=60, doubts=11), late, before, START, jitter=0)
+
+    assert (row.state, row.doubts, last.state) == ("unknown", 1, "dead")
+
+
 def test_an_endless_retry_after_is_bounded():
     """A channel that asks for a year is asked again after a day."""
     error = ChannelError("me", "429", retry_after=365 * 86400)
