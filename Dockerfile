@@ -2,9 +2,12 @@
 #   docker build -t keepcurrent . && docker run -v keepcurrent:/data keepcurrent
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE settings.example.toml ./
+COPY pyproject.toml README.md LICENSE settings.example.toml requirements.lock ./
 COPY bot ./bot
-RUN python -m venv /opt/keepcurrent && /opt/keepcurrent/bin/pip install --no-cache-dir .
+# The dependencies as locked, each file by its hash; then the program itself, which brings no others.
+RUN python -m venv /opt/keepcurrent \
+    && /opt/keepcurrent/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
+    && /opt/keepcurrent/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim
 COPY --from=build /opt/keepcurrent /opt/keepcurrent
