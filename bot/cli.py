@@ -135,7 +135,11 @@ def _common() -> argparse.ArgumentParser:
 def _add_setting(add: Add) -> None:
     command = add("init", "setting:init", "write a commented settings file", reads_settings=False)
     command.add_argument("file", type=Path, nargs="?", metavar="FILE", help="where to write it (./settings.toml)")
-    add("check", "setting:check", "find out what is wrong: settings, channels, sources, data folder")
+    command = add("check", "setting:check", "find out what is wrong: settings, channels, sources, data folder")
+    command.add_argument(
+        "--store", action="store_true", help="audit the store instead: was each thread queued, kept, sent once?"
+    )
+    _add_json(command)
     command = add("test", "setting:test", "send a sample notice to each channel")
     command.add_argument("channel", nargs="*", metavar="CHANNEL", help="only these")
     add("demo", "demo:demo", "see the whole loop, without an account or a network", reads_settings=False)

@@ -141,6 +141,7 @@ def announce(
     A thread not read whole is queued for the end of its hour; the next looks bring it forward.
     """
     ordered = sorted(news, key=lambda n: _age(n.entry))
+    channels = tuple(dict.fromkeys(channels))
     deliveries = [
         _delivery(item, channel, ordered if len(ordered) > burst else (item,), now)
         for channel in channels
@@ -148,7 +149,7 @@ def announce(
     ]
     return Changes(
         feed_id=feed_id,
-        known=tuple(_as_news(item, now, jitter) for item in ordered),
+        known=tuple(replace(_as_news(item, now, jitter), queued=tuple(sorted(channels))) for item in ordered),
         contents=tuple(item.entry for item in ordered),
         deliveries=tuple(deliveries),
     )
@@ -172,7 +173,12 @@ def looked_again(
         note = "its own page could not be read; announced with what the listing shows"
         after = replace(before, state="announced", looks=looks, look_at=None, note=note)
         return Changes(feed_id=before.feed_id, known=(after,), deliveries=_brought_forward(deliveries, now))
-    after = replace(_known(merged(kept, read), "announced", before.first_seen), looks=before.looks)
+    after = replace(
+        _known(merged(kept, read), "announced", before.first_seen),
+        looks=before.looks,
+        queued=before.queued,
+        pruned=before.pruned,
+    )
     return Changes(
         feed_id=before.feed_id,
         known=(after,),
@@ -190,7 +196,7 @@ def withdrawn(before: Known, of: Known, deliveries: Iterable[Delivery]) -> Chang
     """A waiting thread turned out to be a known one: nothing of it is sent."""
     original = of.same_as or of.key
     note = f"the same thread as {original}"
-    gone = replace(before, state="duplicate", look_at=None, same_as=original, note=note)
+    gone = replace(before, state="duplicate", look_at=None, same_as=original, note=note, queued=())
     ids = tuple(d.id for d in deliveries if d.state == "pending")
     return Changes(feed_id=before.feed_id, known=(gone,), withdrawn=ids)
 

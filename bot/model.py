@@ -149,7 +149,9 @@ class Known:
 
     `looks` counts the failed reads of a `waiting` thread's own page, `look_at` is when the next is due.
     `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
-    a `duplicate` is.
+    a `duplicate` is. The books, kept by the store in the step that changes the outbox: `queued` are the channels that
+    have a delivery of it now, in any state; `pruned` those it was sent to so long ago that the delivery is forgotten.
+    Both in order.
     """
 
     feed_id: str
@@ -166,6 +168,8 @@ class Known:
     look_at: datetime | None = None
     same_as: str = ""
     note: str = ""
+    queued: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
 
     def as_entry(self, author: Author) -> Entry:
         """The thread without its content: what is known of it."""

@@ -321,7 +321,7 @@ class Poller:
         return kept if kept is not None and kept.whole else None
 
     async def _queued(self, start: PollInput, waiting: Known) -> tuple[Delivery, ...]:
-        channels = {*self.channels, *diff.channels_of(start.subscriptions, self.channels)}
+        channels = {*self.channels, *diff.channels_of(start.subscriptions, self.channels), *waiting.queued}
         ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in channels]
         return await self.store.deliveries(ids=ids)
 

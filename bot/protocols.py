@@ -149,6 +149,10 @@ class Store(Protocol):
 
         A delivery that is stored in any state but `pending` is neither overwritten nor withdrawn; withdrawals come
         before deliveries.
+
+        The store keeps the books, here and wherever rows come and go: in the same step, a thread's `queued` are the
+        channels that have a row of it. What `changes` says of them counts only for a thread that is not stored yet.
+        A thread that was dropped stays so, unless `changes` queues it again.
         """
         ...
 
@@ -190,7 +194,7 @@ class Store(Protocol):
         ...
 
     async def drop(self, delivery_ids: Iterable[str]) -> None:
-        """Remove rows of the outbox."""
+        """Remove rows of the outbox. A thread that is then queued nowhere, and was sent nowhere, is `dropped`."""
         ...
 
     # -- the rest ---------------------------------------------------------------------------------
@@ -211,7 +215,7 @@ class Store(Protocol):
         ...
 
     async def prune(self, sent_before: datetime) -> None:
-        """Forget `sent` rows older than that. Threads stay known."""
+        """Forget `sent` rows older than that. Threads stay known, with the channel noted in `pruned`."""
         ...
 
     async def close(self) -> None:

@@ -23,6 +23,7 @@ ALLOWED = {
     "conditional": {"model"},
     "schedule": {"model", "errors", "conditional"},
     "diff": {"model", "errors", "schedule"},
+    "audit": {"model"},
     "compose": {"model", "text"},
     "render": {"model", "text", "times"},
     "addresses": {"threads"},
@@ -41,7 +42,7 @@ ALLOWED = {
     "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
 }
-PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render"]
+PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bot import show, times
 from bot.app import now, open_store, owner
 from bot.errors import NotFound
-from bot.model import Changes, ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.protocols import Store
 from bot.schedule import after_crash, retried_by_hand
 from bot.settings import Settings
@@ -310,10 +310,6 @@ async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     try:
         rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
         await store.drop(d.id for row in rows for d in row.deliveries)
-        for delivery in (d for row in rows for d in row.deliveries):
-            known = await store.known(delivery.feed_id, [delivery.entry_key])
-            dropped = tuple(replace(k, state="dropped", look_at=None, note="dropped by hand") for k in known.values())
-            await store.commit(Changes(feed_id=delivery.feed_id, known=dropped))
     finally:
         await store.close()
     for row in rows:

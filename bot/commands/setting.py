@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bot import show
 from bot.app import App, build_channels, build_http, build_sources, now, open_app, open_store
+from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.follow import locate
 from bot.model import EVERY_CHANNEL, Author, Batch, Delivery, Entry, Feed, Post
@@ -51,7 +52,11 @@ def init(args: argparse.Namespace) -> int:
 
 
 async def check(args: argparse.Namespace, settings: Settings) -> int:
-    """Check settings, data folder, channels, addresses and sources; say all that is wrong."""
+    """Check settings, data folder, channels, addresses and sources; say all that is wrong. Or audit the store."""
+    if args.store:
+        return await check_store(args, settings)
+    if args.json:
+        raise SettingsError("check --json goes with --store")
     show.mark(True, f"settings: {args.file_read or 'environment'}")
     results = [show_result(*result) for result in _local_checks(settings)]
     results += [show_result(*result) async for result in _store_checks(settings)]

@@ -15,8 +15,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bot.errors import StoreError
 from bot.model import Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription
 
-SCHEMA = 1
-"""Raise it when a document changes so that an older version would misread it; add the step to `MIGRATIONS`."""
+SCHEMA = 2
+"""Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ Does not start threads, lock, or ask the clock: `tiny` puts it on its one thread
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,11 +33,8 @@ from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
-from bot.stores.journal import Migration
+from bot.stores.migrations import MIGRATIONS
 from bot.stores.table import Database, JournalTable
-
-MIGRATIONS: dict[int, Migration] = {}
-"""`MIGRATIONS[n]` changes the tables of schema n into those of n + 1."""
 
 
 class Ledger:
@@ -150,14 +147,14 @@ class Ledger:
         self._put_feed(rules.polled(feed, changes))
         if changes.state is not None:
             self._put_state(changes.state)
-        for known in changes.known:
-            self._table(THREADS).put(join_id(known.feed_id, known.key), codec.KNOWN.encode(known))
-        for doc_id in changes.withdrawn:
-            if rules.accepts(self._delivery(doc_id)):
-                self._table(DELIVERIES).delete(doc_id)
+        withdrawn = [row for row in map(self._delivery, changes.withdrawn) if row is not None and rules.accepts(row)]
+        for row in withdrawn:
+            self._table(DELIVERIES).delete(row.id)
         for delivery in changes.deliveries:
             if rules.accepts(self._delivery(delivery.id)):
                 self._put_delivery(delivery)
+        for known in rules.booked(changes, withdrawn, self._thread_of):
+            self._put_thread(known)
 
     def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return tuple(self._thread(doc_id) for doc_id in self._index.due_looks(now))
@@ -214,9 +211,16 @@ class Ledger:
         return self._index.places.get(doc_id, (0, 0))
 
     def drop(self, delivery_ids: Iterable[str]) -> None:
+        self._remove(delivery_ids, rules.dropped)
+
+    def _remove(self, delivery_ids: Iterable[str], rule: Callable[[Known, Iterable[str]], Known]) -> None:
+        """Remove rows of the outbox, and bring their threads' books in step by `rule`, in one commit."""
+        rows = [row for row in map(self._delivery, delivery_ids) if row is not None]
         with self.batch():
-            for doc_id in delivery_ids:
-                self._table(DELIVERIES).delete(doc_id)
+            for row in rows:
+                self._table(DELIVERIES).delete(row.id)
+            for known in rules.removed(rows, self._thread_of, rule):
+                self._put_thread(known)
 
     # -- the rest ---------------------------------------------------------------------------------
 
@@ -242,9 +246,7 @@ class Ledger:
         return self.deliveries(["sending"], None)
 
     def prune(self, sent_before: datetime) -> None:
-        with self.batch():
-            for doc_id in self._index.sent_before(sent_before):
-                self._table(DELIVERIES).delete(doc_id)
+        self._remove(self._index.sent_before(sent_before), rules.pruned)
 
     # -- documents --------------------------------------------------------------------------------
 
@@ -279,6 +281,13 @@ class Ledger:
     def _thread(self, doc_id: str) -> Known:
         feed_id, key = split_id(doc_id)
         return codec.KNOWN.decode(self._there(THREADS, doc_id), feed_id=feed_id, key=key)
+
+    def _thread_of(self, thread: rules.Thread) -> Known | None:
+        doc_id = join_id(*thread)
+        return self._thread(doc_id) if doc_id in self._texts(THREADS) else None
+
+    def _put_thread(self, known: Known) -> None:
+        self._table(THREADS).put(join_id(known.feed_id, known.key), codec.KNOWN.encode(known))
 
     def _delivery_there(self, doc_id: str) -> Delivery:
         return codec.DELIVERY.decode(self._there(DELIVERIES, doc_id), id=doc_id)

@@ -7,7 +7,7 @@ Keeps the contract as the embedded one does, by the same `rules`. Does not outli
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -118,13 +118,16 @@ class MemoryStore:
         self._feeds[changes.feed_id] = rules.polled(self._feeds[changes.feed_id], changes)
         if changes.state is not None:
             self._states[changes.feed_id] = _own(changes.state)
-        self._threads.update(((known.feed_id, known.key), known) for known in changes.known)
-        for delivery_id in changes.withdrawn:
-            if rules.accepts(self._deliveries.get(delivery_id)):
-                self._deliveries.pop(delivery_id, None)
+        withdrawn = [row for row in map(self._deliveries.get, changes.withdrawn) if row and rules.accepts(row)]
+        for row in withdrawn:
+            self._deliveries.pop(row.id, None)
         for delivery in changes.deliveries:
             if rules.accepts(self._deliveries.get(delivery.id)):
                 self._deliveries[delivery.id] = delivery
+        self._save_threads(rules.booked(changes, withdrawn, self._threads.get))
+
+    def _save_threads(self, threads: Iterable[Known]) -> None:
+        self._threads.update([((known.feed_id, known.key), known) for known in threads])
 
     async def due_looks(self, now: datetime) -> tuple[Known, ...]:
         due = sorted((when, known.feed_id, known.key) for when, known in self._looks() if when <= now)
@@ -181,8 +184,12 @@ class MemoryStore:
         )
 
     async def drop(self, delivery_ids: Iterable[str]) -> None:
-        for delivery_id in delivery_ids:
-            self._deliveries.pop(delivery_id, None)
+        self._remove([row for row in map(self._deliveries.get, delivery_ids) if row], rules.dropped)
+
+    def _remove(self, rows: Iterable[Delivery], rule: Callable[[Known, Iterable[str]], Known]) -> None:
+        for row in rows:
+            self._deliveries.pop(row.id, None)
+        self._save_threads(rules.removed(rows, self._threads.get, rule))
 
     # -- the rest ---------------------------------------------------------------------------------
 
@@ -208,8 +215,7 @@ class MemoryStore:
         return await self.deliveries(["sending"])
 
     async def prune(self, sent_before: datetime) -> None:
-        kept = {name: row for name, row in self._deliveries.items() if not rules.prunable(row, sent_before)}
-        self._deliveries = kept
+        self._remove([row for row in self._deliveries.values() if rules.prunable(row, sent_before)], rules.pruned)
 
 
 def _own(state: FeedState) -> FeedState:

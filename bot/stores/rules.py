@@ -5,7 +5,7 @@ Does not load or save anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,76 @@ def accepts(stored: Delivery | None) -> bool:
 def prunable(delivery: Delivery, sent_before: datetime) -> bool:
     """Whether the row is sent and that old."""
     return delivery.state == "sent" and (delivery.sent_at or delivery.created_at) < sent_before
+
+
+Thread = tuple[str, str]
+"""Feed id and key."""
+
+
+def thread_of(delivery: Delivery) -> Thread | None:
+    """The thread that a delivery is of; None for one that is of no thread."""
+    return (delivery.feed_id, delivery.entry_key) if delivery.entry_key else None
+
+
+def booked(
+    changes: Changes, withdrawn: Iterable[Delivery], stored: Callable[[Thread], Known | None]
+) -> Iterator[Known]:
+    """Every thread that a commit changes, as it is to be saved: with its books in step with the outbox.
+
+    `withdrawn` are the deliveries that the commit really removes. What a commit says of a stored thread's books
+    does not count: whoever made it may have read the thread before the outbox changed. For the same reason a thread
+    that was dropped by hand stays so, unless the commit queues it again.
+    """
+    gone, queued = _channels_by_thread(withdrawn), _channels_by_thread(changes.deliveries)
+    given = {(known.feed_id, known.key): known for known in changes.known}
+    for thread in dict.fromkeys((*given, *gone, *queued)):
+        before = stored(thread)
+        after = given.get(thread, before)
+        if after is None:
+            continue
+        if before is not None and before.state == "dropped" and thread not in queued:
+            after = before
+        books = before or after
+        channels = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
+        yield _with_books(after, channels, books.pruned)
+
+
+def dropped(known: Known, channels: Iterable[str]) -> Known:
+    """The thread after its deliveries to these channels were taken out by hand; it may still go to others."""
+    after = _with_books(known, {*known.queued} - {*channels}, known.pruned)
+    if after.queued or after.pruned:
+        return after
+    return replace(after, state="dropped", look_at=None, note="dropped by hand")
+
+
+def pruned(known: Known, channels: Iterable[str]) -> Known:
+    """The thread after its old deliveries to these channels were forgotten."""
+    channels = {*channels}
+    return _with_books(known, {*known.queued} - channels, {*known.pruned} | channels)
+
+
+def removed(
+    rows: Iterable[Delivery], stored: Callable[[Thread], Known | None], rule: Callable[[Known, Iterable[str]], Known]
+) -> Iterator[Known]:
+    """The threads of rows that are removed from the outbox, as `dropped` or `pruned` leaves them."""
+    for thread, channels in _channels_by_thread(rows).items():
+        known = stored(thread)
+        if known is not None:
+            yield rule(known, channels)
+
+
+def _channels_by_thread(rows: Iterable[Delivery]) -> dict[Thread, set[str]]:
+    channels: dict[Thread, set[str]] = {}
+    for row in rows:
+        thread = thread_of(row)
+        if thread is not None:
+            channels.setdefault(thread, set()).add(row.channel)
+    return channels
+
+
+def _with_books(known: Known, queued: Iterable[str], pruned: Iterable[str]) -> Known:
+    queued = {*queued}
+    return replace(known, queued=tuple(sorted(queued)), pruned=tuple(sorted({*pruned} - queued)))
 
 
 def claimed(delivery: Delivery, now: datetime) -> Delivery:

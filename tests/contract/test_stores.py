@@ -142,6 +142,8 @@ FULL_KNOWN = known(
     looks=2,
     look_at=NOW,
     note="why",
+    queued=("me", "team"),
+    pruned=("old",),
 )
 FULL_DELIVERY = delivery(
     "d",
@@ -477,7 +479,7 @@ async def test_a_commit_saves_all_of_it(store: Store) -> None:
     )
 
     assert await store.feeds() == ((feed(author=author), FULL_STATE),)
-    assert await store.known(ANN, ["1"]) == {"1": known("1")}
+    assert await store.known(ANN, ["1"]) == {"1": known("1", queued=("me",))}
     assert await store.content(ANN, "1") == FULL_ENTRY
     assert await ids(store) == ["new"]
 
@@ -834,16 +836,119 @@ async def test_prune_forgets_old_sent_rows_only(store: Store) -> None:
     assert set(await store.known(ANN, ["1"])) == {"1"}
 
 
+# -- the books: `Known.queued` says which channels have a row -------------------------------------------
+
+
+async def books(store: Store) -> dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    return {thread.key: (thread.state, thread.queued, thread.pruned) for thread in await store.threads()}
+
+
+async def test_a_commit_books_what_it_queues(store: Store) -> None:
+    """Each channel that a thread is queued for stands in `queued`, in order, whatever the commit says of it."""
+    await followed(store)
+    await committed(store, known=(known("1", state="baseline"),))
+    rows = delivery("a", channel="team"), delivery("b")
+    await committed(store, *rows, known=(known("1", queued=("other",)),))
+
+    assert await books(store) == {"1": ("announced", ("me", "team"), ())}
+
+
+async def test_what_a_new_thread_was_meant_for_is_booked_as_given(store: Store) -> None:
+    """A new thread's `queued` is what its commit says, so that a row that was never made shows."""
+    await followed(store)
+    await committed(store, delivery("a"), known=(known("1", queued=("me", "team")),))
+
+    assert await books(store) == {"1": ("announced", ("me", "team"), ())}
+
+
+async def test_queueing_again_keeps_the_books_of_what_was_sent(store: Store) -> None:
+    """A later backfill for another channel leaves the first one's row, and its booking."""
+    await followed(store)
+    await committed(store, delivery("a", state="sent"), known=(known("1"),))
+    again = delivery("a"), delivery("b", channel="team")
+    await committed(store, *again, known=(known("1", queued=("team",)),))
+
+    assert await books(store) == {"1": ("announced", ("me", "team"), ())}
+
+
+async def test_a_withdrawal_is_booked_where_it_counts(store: Store) -> None:
+    """The channel of a withdrawn row leaves `queued`; that of a row whose send began stays, as the row does."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b", channel="team", state="sending"), known=(known("1"),))
+    await committed(store, withdrawn=("a", "b"), known=(known("1", state="duplicate"),))
+
+    assert await books(store) == {"1": ("duplicate", ("team",), ())}
+    assert await ids(store) == ["b"]
+
+
+async def test_dropping_the_last_row_marks_the_thread(store: Store) -> None:
+    """A thread whose rows were all dropped is `dropped`, in the same step; it is not looked at any more."""
+    await followed(store)
+    await committed(store, delivery("a"), known=(known("1", state="waiting", look_at=NOW),))
+    await store.drop(["a"])
+    (thread,) = await store.threads()
+
+    assert (thread.state, thread.queued, thread.look_at, thread.note) == ("dropped", (), None, "dropped by hand")
+    assert await store.due_looks(NOW) == ()
+
+
+async def test_dropping_one_of_two_rows_leaves_the_thread(store: Store) -> None:
+    """A thread that still goes to another channel is no dropped one."""
+    await followed(store)
+    await committed(store, delivery("a"), delivery("b", channel="team"), known=(known("1"),))
+    await store.drop(["a"])
+
+    assert await books(store) == {"1": ("announced", ("team",), ())}
+
+
+async def test_a_dropped_thread_stays_so_unless_it_is_queued_again(store: Store) -> None:
+    """A look that had begun before the drop does not undo it; queueing the thread anew does."""
+    await followed(store)
+    waiting = known("1", state="waiting", look_at=NOW)
+    await committed(store, delivery("a"), known=(waiting,))
+    await store.drop(["a"])
+    await committed(store, known=(replace(waiting, looks=2, queued=("me",)),))
+    kept = await books(store)
+    await committed(store, delivery("a"), known=(known("1"),))
+
+    assert kept == {"1": ("dropped", (), ())}
+    assert await books(store) == {"1": ("announced", ("me",), ())}
+
+
+async def test_prune_moves_the_channel_to_what_was_forgotten(store: Store) -> None:
+    """What was sent long ago is told from what was never queued; queueing it again brings it back."""
+    await followed(store)
+    old = delivery("a", state="sent", sent_at=NOW - MINUTE)
+    await committed(store, old, delivery("b", channel="team"), known=(known("1"),))
+    await store.prune(NOW)
+    forgotten = await books(store)
+    await committed(store, delivery("a"), known=(known("1"),))
+
+    assert forgotten == {"1": ("announced", ("team",), ("me",))}
+    assert await books(store) == {"1": ("announced", ("me", "team"), ())}
+
+
+async def test_rows_of_no_thread_leave_the_books_alone(store: Store) -> None:
+    """A delivery without a thread is queued, dropped and pruned like any other, and books nothing."""
+    await followed(store)
+    await committed(store, delivery("a", entry_key=""), delivery("b", entry_key="", state="sent"), known=(known("1"),))
+    await store.drop(["a"])
+    await store.prune(NOW + MINUTE)
+
+    assert await ids(store) == []
+    assert await books(store) == {"1": ("announced", (), ())}
+
+
 # -- stores agree ------------------------------------------------------------------------------------
 
 MINUTES = st.integers(-2, 2).map(lambda n: NOW + n * MINUTE)
 FEED_IDS = st.sampled_from([ANN, BOB])
 STATES: list[Any] = ["pending", "sending", "sent", "unknown", "dead"]
+ROWS = {"a": ("1", "me"), "b": ("1", "team"), "c": ("2", "me"), "d": ("2", "team"), "alert": ("", "me")}
 DELIVERIES = st.builds(
-    delivery,
-    st.sampled_from(["a", "b", "c", "d"]),
+    lambda name, **more: delivery(name, entry_key=ROWS[name][0], channel=ROWS[name][1], **more),
+    st.sampled_from(sorted(ROWS)),
     batch=st.sampled_from(["x", "y"]),
-    channel=st.sampled_from(["me", "team"]),
     created_at=MINUTES,
     due_at=MINUTES,
     state=st.sampled_from(STATES),
@@ -854,8 +959,13 @@ CHANGES = st.builds(
         feed_id=feed_id,
         state=FeedState(feed_id=feed_id, next_poll_at=next_poll_at),
         known=tuple(replace(thread, feed_id=feed_id) for thread in threads),
-        deliveries=tuple(replace(row, feed_id=feed_id) for row in rows),
-        withdrawn=tuple(withdrawn),
+        # As in the program, a row's id follows from its thread and channel, and its thread is known.
+        deliveries=tuple(
+            replace(row, feed_id=feed_id, id=f"{feed_id} {row.id}")
+            for row in rows
+            if row.entry_key in ("", *(thread.key for thread in threads))
+        ),
+        withdrawn=tuple(f"{feed_id} {name}" for name in withdrawn),
     ),
     FEED_IDS,
     st.none() | MINUTES,
@@ -879,10 +989,20 @@ CALLS = st.one_of(
     st.tuples(st.just("commit"), CHANGES),
     st.tuples(st.just("commit"), CHANGES),
     st.tuples(st.just("claim"), st.sampled_from(["me", "team"]), MINUTES),
-    st.tuples(st.just("settle"), st.lists(DELIVERIES, max_size=2)),
-    st.tuples(st.just("drop"), st.lists(st.sampled_from(["a", "b"]), max_size=1)),
+    st.tuples(
+        st.just("settle"),
+        st.lists(st.builds(lambda row: replace(row, id=f"{ANN} {row.id}"), DELIVERIES), max_size=2),
+    ),
+    st.tuples(st.just("drop"), st.lists(st.sampled_from([f"{ANN} a", f"{ANN} b", f"{BOB} a"]), max_size=2)),
     st.tuples(st.just("prune"), MINUTES),
 )
+
+
+async def agree(store: Store) -> None:
+    """The books and the outbox say the same."""
+    booked = {(thread.feed_id, thread.key, channel) for thread in await store.threads() for channel in thread.queued}
+    rows = [(row.feed_id, row.entry_key, row.channel) for row in await store.deliveries() if row.entry_key]
+    assert sorted(rows) == sorted(booked)
 
 
 @settings(max_examples=80, deadline=None)
@@ -896,6 +1016,7 @@ async def test_every_store_gives_the_same_answers(calls: list[Any]) -> None:
             assert answers == [answers[0]] * len(answers)
             states = [await everything(store) for store in stores.values()]
             assert states == [states[0]] * len(states)
+            await agree(stores["memory"])
         for kind, store in stores.items():
             await store.close()
             if kind in LASTING:

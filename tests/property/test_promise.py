@@ -13,6 +13,8 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.audit import audit
+from bot.commands.auditing import books
 from bot.errors import StoreError
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, Crash, CrashingStore, FailingStore, FakeChannel, World
@@ -114,6 +116,7 @@ class History:
     async def look(self, hours) -> None:
         with contextlib.suppress(StoreError):
             await self.world.round(hours=hours)
+        await audited(self.world)
 
     async def heal(self) -> None:
         """All is well again, and time passes until every page was swept and every back-off is over."""
@@ -137,7 +140,15 @@ async def begin(store=None) -> tuple[World, History]:
     return world, History(world)
 
 
-def check(world: World, history: History) -> None:
+async def audited(world: World) -> None:
+    """The store agrees with itself: nothing seen and not queued, queued and lost, or sent twice."""
+    found = audit(await books(world.store, at_work=False))
+
+    assert found.ok, found.faults
+
+
+async def check(world: World, history: History) -> None:
+    await audited(world)
     arrived = world.arrived()
     certain = [link for m in world.channels[0].inbox if "may repeat" not in m.text for link in _threads(m)]
     horizon = EXISTING[world.site.page_size - 1]
@@ -161,7 +172,7 @@ def test_nothing_is_lost_nothing_repeated_the_baseline_never_announced(steps):
         world, history = await begin()
         await history.play(steps)
         await history.heal()
-        check(world, history)
+        await check(world, history)
 
     asyncio.run(trial())
 
@@ -198,6 +209,7 @@ async def with_crashes(steps, fuses, *, after: bool) -> tuple[World, History]:
             except (Crash, BaseExceptionGroup) as death:
                 assert isinstance(death, Crash) or death.split(Crash)[1] is None, death
                 world.build()
+                await audited(world)
                 break
     store.fuse = -1
     await history.play(pending)
@@ -212,7 +224,7 @@ def test_a_crash_at_any_write_loses_nothing(steps, fuses, after):
 
     async def trial() -> None:
         world, history = await with_crashes(steps, fuses, after=after)
-        check(world, history)
+        await check(world, history)
 
     asyncio.run(trial())
 
