@@ -126,6 +126,7 @@ async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIt
             pace=pace_of(settings),
             clock=now,
             chance=random.random,
+            timeout=settings.poll.timeout.total_seconds(),
         )
         dispatcher = Dispatcher(
             store=store,

@@ -9,6 +9,8 @@
         TemporarySourceError          time-out, 5xx, 429, refused connection; may carry `not_before`
           SourceUnreachable           no name, no connection: often our own network
           HostHeld                    we did not even ask: the host told us to wait
+            HostDown                    … or did not answer others; carries `until`
+          OutOfTime                   the look's time was used up by other requests before this one had its share
         SourceRefused                 login, challenge, 401, 403, 451: a second way in may work
         FeedGone                      404, 410: no such author, or no such thread
         ParseError                    the page is not what we know
@@ -65,6 +67,18 @@ class SourceUnreachable(TemporarySourceError):
 
 class HostHeld(TemporarySourceError):
     """The host asked for a pause that is still in force; no request was sent."""
+
+
+class HostDown(HostHeld):
+    """The host did not answer several others just now; no request was sent. `until` is our own choice, not its word."""
+
+    def __init__(self, feed_id: str, reason: str, *, until: datetime) -> None:
+        super().__init__(feed_id, reason)
+        self.until = until
+
+
+class OutOfTime(TemporarySourceError):
+    """The requests before this one used up the time of the look; this one was not made, or cut short."""
 
 
 class SourceRefused(SourceError):

@@ -1,4 +1,5 @@
-"""Politeness towards a host: turns (so many at once, a pause between two) and holds (the host asked to be left alone).
+"""Politeness towards a host: turns (so many at once, a pause between two) and holds (the host asked to be left alone,
+or has not answered for a while).
 
 Sends nothing. Does not decide what becomes of an author who has to wait.
 """
@@ -88,85 +89,131 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The host is not to be asked before `until`. `asked_for`: it said so itself; else it did not answer."""
+
+    until: datetime
+    asked_for: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Hold:
-    """No request before `until`; then one probe, which has until `probing` to come back."""
+    """No request before `until`; then one probe, which has until `probing` to come back.
+
+    `since`: the last failure; `asked_for`: that was a refusal. `pause` doubles with each, up to `longest`.
+    """
 
     until: datetime
     pause: timedelta
+    longest: timedelta
+    since: datetime
+    asked_for: bool
     probing: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Failing:
+    """Failures of a host in a row, and the feeds that met them."""
+
+    times: int = 0
+    feeds: set[str] = field(default_factory=set)
 
 
 FIRST_PAUSE: Final = timedelta(minutes=5)
 """For how long a refusal without Retry-After counts."""
 LONGEST_PAUSE: Final = timedelta(hours=1)
 """The longest pause between two probes of a host that names none itself."""
+FAILURES: Final = 5
+"""So many requests in a row, of two feeds or more, that a host does not answer, and it is left alone for a while."""
+DOWN_PAUSE: Final = timedelta(seconds=30)
+"""How long at first; each probe in vain doubles it. A person who waits for an answer never waits longer than this."""
+LONGEST_DOWN: Final = timedelta(minutes=15)
 
 
 class Holds:
     """Which hosts are to be left alone, and until when. Asks nothing and reads no clock.
 
     One feed that is refused (429, 503) is that feed's matter, and its poll's `not_before`. A second feed refused at the
-    same host while the first refusal is in force holds the host. When the hold is over, one probe goes: its success
-    reopens the host, its failure extends the hold.
+    same host while the first refusal is in force holds the host. So do several failures in a row (nobody reached,
+    time-out, 5xx, bad TLS, cut answers) that more feeds than one met: one author's bad page is that author's matter.
+    When a hold is over, one probe goes: its success reopens the host, its failure extends the hold.
     """
 
     def __init__(self, *, probe: timedelta) -> None:
         self._probe = probe
         self._refused: dict[str, dict[str, datetime]] = {}
+        self._failing: dict[str, _Failing] = {}
         self._holds: dict[str, _Hold] = {}
 
-    def held(self, host: str, now: datetime) -> datetime | None:
-        """Until when the host must not be asked; None if it may be."""
+    def held(self, host: str, now: datetime, *, by_hand: bool = False) -> Held | None:
+        """Until when the host must not be asked; None if it may be. `by_hand`: a person waits for the answer."""
         hold = self._holds.get(host)
         if hold is None:
             return None
-        if now < hold.until:
-            return hold.until
-        return hold.probing if hold.probing is not None and now < hold.probing else None
+        over = min(hold.until, hold.since + DOWN_PAUSE) if by_hand and not hold.asked_for else hold.until
+        if now < over:
+            return Held(over, hold.asked_for)
+        return Held(hold.probing, hold.asked_for) if hold.probing is not None and now < hold.probing else None
 
-    def ask(self, host: str, now: datetime) -> datetime | None:
+    def ask(self, host: str, now: datetime, *, by_hand: bool = False) -> Held | None:
         """As `held`; where the answer is None, the caller asks now, after a hold as its one probe."""
-        until = self.held(host, now)
+        held = self.held(host, now, by_hand=by_hand)
         hold = self._holds.get(host)
-        if until is None and hold is not None:
+        if held is None and hold is not None:
             self._holds[host] = replace(hold, probing=now + self._probe)
-        return until
+        return held
 
     def refused(self, host: str, feed_id: str, now: datetime, not_before: datetime | None) -> None:
         """The host refused this feed, until `not_before` if it named a time."""
         hold = self._holds.get(host)
         if hold is not None:
-            self._extend(host, hold, now, not_before)
+            self._extend(host, hold, now, not_before, asked_for=True)
             return
+        self._failing.pop(host, None)  # it does answer
         until = not_before or now + FIRST_PAUSE
         self._forget_before(now)
         in_force = self._refused.get(host, {})
         others = [end for feed, end in in_force.items() if feed != feed_id]
         if others:
             self._refused.pop(host, None)
-            self._holds[host] = _Hold(until=max(until, *others), pause=FIRST_PAUSE)
+            self._holds[host] = _Hold(max(until, *others), FIRST_PAUSE, LONGEST_PAUSE, since=now, asked_for=True)
         else:
             self._refused[host] = {**in_force, feed_id: until}
 
-    def failed(self, host: str, now: datetime) -> None:
-        """The host did not answer, or with a fault of its own: a probe that ends so extends the hold."""
+    def failed(self, host: str, feed_id: str, now: datetime) -> None:
+        """The host did not answer this feed, or with a fault of its own: a probe that ends so extends the hold."""
         hold = self._holds.get(host)
-        if hold is not None and now >= hold.until:
-            self._extend(host, hold, now, None)
+        if hold is not None:
+            if hold.probing is not None or now >= hold.until:
+                self._extend(host, hold, now, None, asked_for=False)
+            return
+        failing = self._failing_at(host)
+        failing.times += 1
+        if len(failing.feeds) < 2:
+            failing.feeds.add(feed_id)
+        if failing.times >= FAILURES and len(failing.feeds) >= 2:
+            del self._failing[host]
+            self._holds[host] = _Hold(now + DOWN_PAUSE, DOWN_PAUSE, LONGEST_DOWN, since=now, asked_for=False)
 
     def answered(self, host: str, now: datetime) -> None:
         """The host answered: a probe that ends so reopens it. An answer from before the hold changes nothing."""
+        self._failing.pop(host, None)
         hold = self._holds.get(host)
-        if hold is not None and now >= hold.until:
+        if hold is not None and (hold.probing is not None or now >= hold.until):
             del self._holds[host]
 
     def _forget_before(self, now: datetime) -> None:
         kept = {host: {feed: end for feed, end in ends.items() if end > now} for host, ends in self._refused.items()}
         self._refused = {host: ends for host, ends in kept.items() if ends}
 
-    def _extend(self, host: str, hold: _Hold, now: datetime, not_before: datetime | None) -> None:
-        if now < hold.until:  # an answer to a request from before the hold
+    def _failing_at(self, host: str) -> _Failing:
+        if len(self._failing) > _MAX_HOSTS:  # redirects lead to where their authors like
+            self._failing.pop(next(iter(self._failing)))
+        return self._failing.setdefault(host, _Failing())
+
+    def _extend(self, host: str, hold: _Hold, now: datetime, not_before: datetime | None, *, asked_for: bool) -> None:
+        if now < hold.until and hold.probing is None:  # an answer to a request from before the hold
             self._holds[host] = replace(hold, until=max(hold.until, not_before or hold.until))
             return
-        pause = min(hold.pause * 2, LONGEST_PAUSE)
-        self._holds[host] = _Hold(until=not_before or now + pause, pause=pause)
+        pause = min(hold.pause * 2, hold.longest)
+        self._holds[host] = _Hold(not_before or now + pause, pause, hold.longest, since=now, asked_for=asked_for)

@@ -10,8 +10,8 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -20,19 +20,21 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from bot import conditional
+from bot import allowance, conditional
 from bot.addresses import Addresses, Guard, Names, PrivateAddress, literal
 from bot.bodies import CutShort, TooLarge, Undecodable, read_bounded
 from bot.errors import (
     FeedGone,
+    HostDown,
     HostHeld,
+    OutOfTime,
     ParseError,
     SourceError,
     SourceRefused,
     SourceUnreachable,
     TemporarySourceError,
 )
-from bot.hosts import MAX_QUEUE, Holds, QueueTooLong, Turns
+from bot.hosts import MAX_QUEUE, Held, Holds, QueueTooLong, Turns
 
 MAX_BODY: Final = 8 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
@@ -57,7 +59,8 @@ class Response:
 class Http:
     """Asks. Safe for many tasks at once; `close` it in the end.
 
-    `timeout` is for one `get` as a whole, redirects included, once its turn at the host has come.
+    `timeout` is for one `get` as a whole, redirects included, once its turn at the host has come; an `allowance` around
+    several makes it less.
     `allowed_hosts`: names and addresses that the operator named, and networks ("10.0.0.0/8"), private or not.
     """
 
@@ -89,12 +92,12 @@ class Http:
         """Ask for `url` on behalf of a feed. Raises `SourceError`; 304 is returned like an answer."""
         target = _parse(feed_id, url)
         own_headers = dict(headers or {})
-        left = self._timeout
+        limit = _Limit(self._timeout)
+        if limit.left <= 0:
+            raise _out_of_time(feed_id, target)
         for _ in range(MAX_REDIRECTS + 1):
-            started = asyncio.get_running_loop().time()
-            async with self._turn(feed_id, target) as waited:
-                answer = await self._ask(feed_id, target, own_headers, left)
-            left -= asyncio.get_running_loop().time() - started - waited
+            async with self._turn(feed_id, target):
+                answer = await self._ask(feed_id, target, own_headers, limit)
             if answer.status not in _REDIRECTS:
                 return answer
             onward = _onward(feed_id, target, answer.headers.get("Location", ""))
@@ -111,32 +114,40 @@ class Http:
             await session.close()
 
     @asynccontextmanager
-    async def _turn(self, feed_id: str, url: URL) -> AsyncIterator[float]:
-        """Wait for a turn at the host and give the seconds that it took; `HostHeld` instead of asking in a hold."""
+    async def _turn(self, feed_id: str, url: URL) -> AsyncIterator[None]:
+        """Wait for a turn at the host; `HostHeld` instead of asking in a hold."""
         host = _site(url)
-        self._raise_if_held(feed_id, url, self._holds.held(host, self._clock()))
-        started = asyncio.get_running_loop().time()
+        self._raise_if_held(feed_id, url, self._holds.held(host, self._clock(), by_hand=_by_hand()))
         try:
             async with self._turns.turn(host):
-                self._raise_if_held(feed_id, url, self._holds.ask(host, self._clock()))
-                yield asyncio.get_running_loop().time() - started
+                self._raise_if_held(feed_id, url, self._holds.ask(host, self._clock(), by_hand=_by_hand()))
+                yield
         except QueueTooLong as error:
             # Our own queue is too long: no failure of the author, who is due again soon.
             raise HostHeld(feed_id, f"{url.host}: its turn did not come in {MAX_QUEUE:g} s; not asked") from error
 
     @staticmethod
-    def _raise_if_held(feed_id: str, url: URL, until: datetime | None) -> None:
-        if until is not None:
-            when = until.strftime("%Y-%m-%d %H:%M:%S UTC")
-            raise HostHeld(feed_id, f"{url.host} asked for a pause until {when}; not asked", not_before=until)
+    def _raise_if_held(feed_id: str, url: URL, held: Held | None) -> None:
+        if held is None:
+            return
+        when = held.until.strftime("%Y-%m-%d %H:%M:%S UTC")
+        if held.asked_for:
+            raise HostHeld(feed_id, f"{url.host} asked for a pause until {when}; not asked", not_before=held.until)
+        reason = f"{url.host} did not answer others just now; it is asked again at {when}"
+        raise HostDown(feed_id, reason, until=held.until)
 
-    async def _ask(self, feed_id: str, url: URL, headers: Mapping[str, str], seconds: float) -> Response:
+    async def _ask(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit) -> Response:
         """One request and its answer, with the hold of its host kept up to date."""
         host = _site(url)
         try:
-            answer = await self._exchange(feed_id, url, headers, seconds)
-        except SourceError:
-            self._holds.failed(host, self._clock())
+            answer = await self._exchange(feed_id, url, headers, limit)
+        except OutOfTime:  # says nothing of the host: others used up the time
+            raise
+        except TemporarySourceError:
+            self._holds.failed(host, feed_id, self._clock())
+            raise
+        except ParseError:  # too large, or oddly packed: there is somebody who answers
+            self._holds.answered(host, self._clock())
             raise
         now = self._clock()
         not_before = conditional.retry_after(answer.headers.get("Retry-After"), now)
@@ -144,24 +155,26 @@ class Http:
         if answer.status in (429, 503) and not isinstance(error, SourceRefused):
             self._holds.refused(host, feed_id, now, not_before)
         elif answer.status >= 500:
-            self._holds.failed(host, now)
+            self._holds.failed(host, feed_id, now)
         else:
             self._holds.answered(host, now)
         if error is not None:
             raise error
         return answer
 
-    async def _exchange(self, feed_id: str, url: URL, headers: Mapping[str, str], seconds: float) -> Response:
+    async def _exchange(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit) -> Response:
         """Send one request, read its answer whole; everything that can go wrong comes out as a `SourceError`."""
         try:
             self._addresses.check(url.host or "")
-            async with asyncio.timeout(seconds):
-                asked = self._open().get(url, headers={**self._headers, **headers}, allow_redirects=False)
-                async with asked as answer:
+            with limit.spent():
+                async with asyncio.timeout(limit.left), self._request(url, headers) as answer:
                     body = b"" if answer.status in _REDIRECTS else await self._read(answer)
                     return Response(status=answer.status, url=str(answer.url), headers=answer.headers, body=body)
         except _EXPECTED as error:
-            raise self._translated(feed_id, url.host or "", error) from error
+            raise _translated(feed_id, url, error, limit) from error
+
+    def _request(self, url: URL, headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._open().get(url, headers={**self._headers, **headers}, allow_redirects=False)
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
         if answer.status in (204, 304):
@@ -189,16 +202,38 @@ class Http:
             )
         return self._session
 
-    def _translated(self, feed_id: str, host: str, error: BaseException) -> SourceError:
-        private = _private_address(error)
-        if private is not None:
-            return SourceError(feed_id, str(private))
-        if isinstance(error, TimeoutError):
-            return TemporarySourceError(feed_id, f"{host} did not answer within {self._timeout:g} s")
-        for kind, failure, reason in _REASONS:
-            if isinstance(error, kind):
-                return failure(feed_id, f"{host}: {reason}")
-        return TemporarySourceError(feed_id, f"{host}: the connection failed")
+
+class _Limit:
+    """What one `get` may take: its own time-out, and never more than the look has left when it starts."""
+
+    def __init__(self, timeout: float) -> None:
+        shared = allowance.current()
+        self._shared = shared
+        self.whole = timeout if shared is None else min(timeout, shared.left)
+        self.left = self.whole
+        self.is_short = self.whole < timeout / 2
+        """Whether it began with so little time that running out of it says little about the host."""
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """Take off the time that the block takes, however it ends."""
+        started = asyncio.get_running_loop().time()
+        try:
+            yield
+        finally:
+            took = asyncio.get_running_loop().time() - started
+            self.left -= took
+            if self._shared is not None:
+                self._shared.spend(took)
+
+
+def _by_hand() -> bool:
+    shared = allowance.current()
+    return shared is not None and shared.by_hand
+
+
+def _out_of_time(feed_id: str, url: URL) -> OutOfTime:
+    return OutOfTime(feed_id, f"{url.host}: the time of this look was used up before this page")
 
 
 # -- what can go wrong ----------------------------------------------------------------------------
@@ -222,6 +257,21 @@ _REASONS: tuple[tuple[type[BaseException], type[SourceError], str], ...] = (
     (aiohttp.ClientResponseError, TemporarySourceError, "does not speak proper HTTP"),
     (ValueError, ParseError, "not an address that can be asked"),
 )
+
+
+def _translated(feed_id: str, url: URL, error: BaseException, limit: _Limit) -> SourceError:
+    private = _private_address(error)
+    if private is not None:
+        return SourceError(feed_id, str(private))
+    if isinstance(error, TimeoutError):
+        if limit.is_short:
+            return _out_of_time(feed_id, url)
+        return TemporarySourceError(feed_id, f"{url.host} did not answer within {limit.whole:.3g} s")
+    for kind, failure, reason in _REASONS:
+        if isinstance(error, kind):
+            return failure(feed_id, f"{url.host}: {reason}")
+    return TemporarySourceError(feed_id, f"{url.host}: the connection failed")
+
 
 _STATUS: Mapping[int, tuple[type[SourceError], str]] = {
     401: (SourceRefused, "wants a login"),

@@ -15,7 +15,8 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from bot import diff, schedule
-from bot.errors import HostHeld, SourceError, StoreError
+from bot.allowance import Allowance, within
+from bot.errors import HostHeld, OutOfTime, SourceError, StoreError
 from bot.model import Backfill, Changes, Delivery, Entry, FeedState, Fetched, Known, NotModified, PollInput
 from bot.protocols import Clock, Expander, Pager, Source, Store
 
@@ -54,7 +55,10 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """Looks at authors. `channels` are the names of all channels, in the order of the settings."""
+    """Looks at authors. `channels` are the names of all channels, in the order of the settings.
+
+    `timeout`: how many seconds the requests of one look may take together.
+    """
 
     store: Store
     sources: Mapping[str, Source]
@@ -62,6 +66,7 @@ class Poller:
     pace: schedule.Pace
     clock: Clock
     chance: Callable[[], float]
+    timeout: float = 20.0
     _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
     async def poll(self, feed_id: str) -> Polled | None:
@@ -84,7 +89,8 @@ class Poller:
         if start is None:
             return None
         try:
-            return await self._look(start)
+            with within(Allowance(self.timeout)):
+                return await self._look(start)
         except SourceError as error:
             return self._failed(start, error)
         except StoreError:
@@ -93,13 +99,25 @@ class Poller:
             log.exception("poll %s: this program failed", feed_id)
             return self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program, see the log"))
 
-    async def look_again(self, waiting: Known) -> None:
-        """Try the own page of a thread that waits to be announced, and commit what came of it.
+    async def look_again(self, *waiting: Known) -> None:
+        """Try the own pages of threads of one author that wait to be announced, and commit what came of each.
 
-        Raises `StoreError`.
+        All within the time of one look; those that it does not suffice for stay due. Raises `StoreError`, once the
+        others were tried.
         """
-        async with self._alone(waiting.feed_id):
-            await self._look_again(waiting)
+        failed: StoreError | None = None
+        async with self._alone(waiting[0].feed_id):
+            with within(Allowance(self.timeout)) as allowance:
+                # A page that drips at each look must not use up the time of those that were not asked yet.
+                for thread in sorted(waiting, key=lambda thread: thread.looks):
+                    if allowance.left <= 0:
+                        break
+                    try:
+                        await self._look_again(thread)
+                    except StoreError as error:
+                        failed = failed or error
+        if failed is not None:
+            raise failed
 
     def _alone(self, feed_id: str) -> asyncio.Lock:
         """One look at a feed at a time: two that read the same thread side by side would both announce it."""
@@ -115,9 +133,10 @@ class Poller:
             return
         kept = await self._kept(waiting) or waiting.as_entry(start.feed.author)
         read = await self._expand(start, kept)
+        if isinstance(read, OutOfTime):
+            return
         if isinstance(read, HostHeld):
-            later = schedule.after_hold(start.state, read, self.clock(), jitter=self.chance())
-            await self.store.commit(diff.postponed(waiting, later.held_until))
+            await self.store.commit(diff.postponed(waiting, schedule.asked_again(read, self.clock())))
             return
         await self.store.commit(await self._looked_again(start, waiting, kept, read))
 
@@ -139,6 +158,10 @@ class Poller:
 
         For an author who is followed already only the backfill is new. Raises `SourceError`, `StoreError`.
         """
+        with within(Allowance(self.timeout * schedule.FIRST_LOOK_LASTS)):
+            return await self._first_look(start, backfill, zone)
+
+    async def _first_look(self, start: PollInput, backfill: Backfill, zone: tzinfo) -> FirstLook:
         source = self.sources[start.feed.source]
         found = await source.fetch(start.feed, start.state.cursor)
         if not isinstance(found, Fetched):
@@ -237,7 +260,8 @@ class Poller:
             except SourceError as error:
                 log.warning("poll %s: a deeper page could not be read: %s", start.feed.id, error.reason)
                 reading.not_before = error.not_before
-                reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=True)
+                failed = not isinstance(error, HostHeld | OutOfTime)
+                reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=failed)
                 return
             verdict = await self._judge(reading, page)
             horizon = diff.moved_back(reading.state.horizon, page.entries)
@@ -290,7 +314,7 @@ class Poller:
         kept = await self._kept_whole(entry)
         if kept is not None:
             return diff.News(entry=diff.merged(entry, kept))
-        return diff.News(entry=entry, looks=0 if isinstance(read, HostHeld) else 1)
+        return diff.News(entry=entry, looks=0 if isinstance(read, HostHeld | OutOfTime) else 1)
 
     async def _expand(self, start: PollInput, entry: Entry) -> Entry | SourceError:
         source = self.sources[start.feed.source]

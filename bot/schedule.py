@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot import conditional
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, SourceError, SourceUnreachable
+from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, HostDown, SourceError, SourceUnreachable
 from bot.model import Batch, ChannelState, Delivery, FeedState, Known
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
@@ -28,6 +28,8 @@ SWEEP_TRIES = 5
 """Times a deeper page is tried, 1 h, 2 h … apart."""
 DEEPER_PAGES = 40
 """Deeper pages read in one look at the most, where news reaches below the first: 600 threads."""
+FIRST_LOOK_LASTS = 10
+"""A first look may take so many times as long as any other: a person waits for a backfill of up to 40 deeper pages."""
 FIRST_RETRY = timedelta(seconds=10)
 DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
@@ -111,8 +113,14 @@ def held_back(state: FeedState, not_before: datetime | None) -> FeedState:
 
 def after_hold(state: FeedState, error: SourceError, now: datetime, *, jitter: float) -> FeedState:
     """The state after a look that was not made, because the whole host is on hold: no failure of this author."""
-    until = error.not_before or now + FIRST_RETRY
-    return replace(state, held_until=until, next_poll_at=until + timedelta(seconds=60 * jitter))
+    until = asked_again(error, now)
+    held_until = state.held_until if isinstance(error, HostDown) else until
+    return replace(state, held_until=held_until, next_poll_at=until + timedelta(seconds=60 * jitter))
+
+
+def asked_again(error: SourceError, now: datetime) -> datetime:
+    """When a host may be asked again that is on hold: by its own word, or because it did not answer others."""
+    return error.until if isinstance(error, HostDown) else error.not_before or now + FIRST_RETRY
 
 
 def is_held(state: FeedState, now: datetime) -> bool:

@@ -28,6 +28,7 @@ class Site:
     answers: dict[str, bytes | Answer] = field(default_factory=dict)
     default: bytes | Answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     requests: list[Asked] = field(default_factory=list)
+    host: str = "127.0.0.1"
     port: int = 0
     connections: int = 0
     in_flight: int = 0
@@ -35,7 +36,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def paths(self) -> list[str]:
@@ -72,9 +73,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(default: bytes | Answer = b"", **answers: bytes | Answer) -> AsyncIterator[Site]:
+async def site(
+    default: bytes | Answer = b"", *, host: str = "127.0.0.1", port: int = 0, **answers: bytes | Answer
+) -> AsyncIterator[Site]:
     """Serve until the block ends."""
-    made = Site(answers={f"/{name}": answer for name, answer in answers.items()})
+    made = Site(answers={f"/{name}": answer for name, answer in answers.items()}, host=host)
     if default:
         made.default = default
     tasks: set[asyncio.Task[None]] = set()
@@ -82,7 +85,7 @@ async def site(default: bytes | Answer = b"", **answers: bytes | Answer) -> Asyn
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tasks.add(asyncio.ensure_future(made.serve(reader, writer)))
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, host, port)
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

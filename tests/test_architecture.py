@@ -26,11 +26,12 @@ ALLOWED = {
     "audit": {"model"},
     "compose": {"model", "text"},
     "render": {"model", "text", "times"},
+    "allowance": set(),
     "addresses": {"threads"},
     "bodies": set(),
     "hosts": set(),
-    "http": {"model", "errors", "conditional", "addresses", "bodies", "hosts"},
-    "poll": {"model", "errors", "protocols", "diff", "schedule"},
+    "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
+    "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
     "threads": set(),
     "upkeep": {"model", "protocols", "schedule"},
@@ -39,7 +40,7 @@ ALLOWED = {
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "text", "threads", "channels."},
-    "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "runners."},
+    "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
 }
 PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]

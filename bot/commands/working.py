@@ -60,7 +60,7 @@ async def _poll(args: argparse.Namespace, settings: Settings) -> _Result:
         await _warn_of_stranded(app)
         chosen, skipped = await _chosen(app, args)
         with show.progress(f"Looking at {len(chosen)} authors …"):
-            done = await app.once().round(chosen)
+            done = await app.once().round(chosen, by_hand=bool(args.author or args.all))
         names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
         unsent = rows_of(await app.store.deliveries(UNSENT))
     failed += [{"author": names.get(p.feed_id, p.feed_id), "error": p.error} for p in done.polled if p.error]

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot import schedule
 from bot.dispatch import Dispatched, Dispatcher
+from bot.model import Known
 from bot.protocols import Channel
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -31,6 +32,14 @@ async def side_by_side(work: Iterable[Callable[[], Awaitable[T]]], at_once: int)
     except ExceptionGroup as several:
         raise several.exceptions[0] from None
     return [task.result() for task in tasks]
+
+
+def by_feed(waiting: Iterable[Known]) -> tuple[tuple[Known, ...], ...]:
+    """Threads that wait, put together by author, in order: each author's share one look's time."""
+    groups: dict[str, list[Known]] = {}
+    for thread in waiting:
+        groups.setdefault(thread.feed_id, []).append(thread)
+    return tuple(tuple(group) for group in groups.values())
 
 
 class Lane:

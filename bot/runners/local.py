@@ -19,7 +19,7 @@ from bot.errors import StoreError
 from bot.model import Known
 from bot.poll import Poller
 from bot.protocols import Clock, Store
-from bot.runners.lanes import Lane, side_by_side
+from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
 
 log = logging.getLogger(__name__)
@@ -141,15 +141,15 @@ class LocalRunner:
     async def _look_again(self) -> datetime | None:
         waiting = await self._store.due_looks(self._clock())
         if waiting:
-            await side_by_side((partial(self._read, thread) for thread in waiting), self._concurrency)
+            await side_by_side((partial(self._read, *threads) for threads in by_feed(waiting)), self._concurrency)
             self._bell.ring()
         return (await self._store.next_due()).looks
 
-    async def _read(self, waiting: Known) -> None:
+    async def _read(self, *waiting: Known) -> None:
         try:
-            await self._poller.look_again(waiting)
+            await self._poller.look_again(*waiting)
         except StoreError as error:  # one author's archive folder, say, must not hold up the others
-            log.error("thread %s of %s: %s", waiting.key, waiting.feed_id, error)  # noqa: TRY400 - in words
+            log.error("threads of %s: %s", waiting[0].feed_id, error)  # noqa: TRY400 - in words
             await asyncio.sleep(STORE_PAUSE.total_seconds())
 
     async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:

@@ -6,16 +6,17 @@ Does not wait for anything that is due later.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from bot.allowance import Allowance, within
 from bot.dispatch import Dispatched
 from bot.errors import StoreError
 from bot.model import Known
 from bot.poll import Polled, Poller
 from bot.protocols import Store
-from bot.runners.lanes import Lane, side_by_side
+from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
 
 log = logging.getLogger(__name__)
@@ -39,41 +40,52 @@ class Once:
     concurrency: int
     report: Callable[[Polled | Dispatched], None] = field(default=lambda _: None)
 
-    async def round(self, feed_ids: Iterable[str]) -> Round:
+    async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
         """Deliver what waits, look at these authors, read threads that wait for it, deliver again.
 
+        What is asked of one author from the poll on shares the time of one look, and threads that wait from before
+        have half as much again. `by_hand`: a person named the authors and waits.
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
         await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.channels)
         waiting = await self.deliver()
-        polled = await side_by_side((partial(self._poll, feed_id) for feed_id in feed_ids), self.concurrency)
-        return Round(tuple(filter(None, polled)), (*waiting, *await self.deliver()))
+        allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
+        polls = (partial(self._poll, feed_id, allowance) for feed_id, allowance in allowances.items())
+        polled = await side_by_side(polls, self.concurrency)
+        await self._read(allowances)
+        return Round(tuple(filter(None, polled)), (*waiting, *await self._send()))
 
     async def deliver(self) -> tuple[Dispatched, ...]:
         """Read what waits to be read whole, then deliver all that is due, to all channels side by side."""
-        waiting = await self.store.due_looks(self.poller.clock())
-        await side_by_side((partial(self._look_again, thread) for thread in waiting), self.concurrency)
+        await self._read({})
         return await self._send()
+
+    async def _read(self, allowances: Mapping[str, Allowance]) -> None:
+        waiting = by_feed(await self.store.due_looks(self.poller.clock()))
+        looks = (partial(self._look_again, threads, allowances.get(threads[0].feed_id)) for threads in waiting)
+        await side_by_side(looks, self.concurrency)
 
     async def _send(self) -> tuple[Dispatched, ...]:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
 
-    async def _poll(self, feed_id: str) -> Polled | None:
+    async def _poll(self, feed_id: str, allowance: Allowance) -> Polled | None:
         try:
-            polled = await self.poller.poll(feed_id)
+            with within(allowance):
+                polled = await self.poller.poll(feed_id)
         except StoreError as error:  # one author's archive folder, say, must not stop the others
             polled = Polled(feed_id=feed_id, outcome="failed", error=str(error))
         if polled:
             self.report(polled)
         return polled
 
-    async def _look_again(self, waiting: Known) -> None:
+    async def _look_again(self, waiting: Sequence[Known], allowance: Allowance | None) -> None:
         try:
-            await self.poller.look_again(waiting)
+            with within(allowance or Allowance(self.poller.timeout / 2)):
+                await self.poller.look_again(*waiting)
         except StoreError as error:
-            log.error("thread %s of %s: %s", waiting.key, waiting.feed_id, error)  # noqa: TRY400 - in words
+            log.error("threads of %s: %s", waiting[0].feed_id, error)  # noqa: TRY400 - in words
 
     async def _drain(self, lane: Lane) -> list[Dispatched]:
         done = []

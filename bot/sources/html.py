@@ -13,14 +13,21 @@ from typing import Final
 from selectolax.lexbor import LexborHTMLParser
 
 MAX_BYTES: Final = 8 * 1024 * 1024
-MAX_TAGS: Final = 400_000
+MAX_TAGS: Final = 100_000
 """A thread of 3,000 posts has about 60,000."""
-MAX_DEPTH: Final = 1_000
+MAX_DEPTH: Final = 100
 """Lexbor takes 10 s for 50,000 nested <div> and its time grows with the square of the depth. Real pages: under 30."""
 MAX_ATTRIBUTES: Final = 300
 """Lexbor takes 31 s for one tag of 100,000 attributes, growing with the square. Real tags: under 20."""
+MAX_ALL_ATTRIBUTES: Final = 500_000
+"""Of all tags together, about: 16,000 tags of 290 each took 380 MB. A thread of 3,000 posts has about 40,000."""
 MAX_REOPENED: Final = 500_000
 """An open <b> is opened again in every <p> that follows: 2,900 of each took 4.5 s."""
+
+MAX_OPTIONS: Final = 2_000
+MAX_ROOTS: Final = 20
+"""Lexbor looks through all options of a list at each further one, and through all attributes of <html> and <body> when
+another such tag adds some: 140,000 took more than 6 s."""
 
 _FEW_TAGS: Final = 3_000
 """A page with fewer cannot be nested deeply enough to matter (0.01 s), so its depth is not looked at."""
@@ -37,6 +44,8 @@ _ATTRIBUTES = re.compile(_ATTRIBUTE)
 _FORMATTING = rb"(?:b|big|code|em|font|i|s|small|strike|strong|tt|u)"
 _OPENED = re.compile(rb"<" + _FORMATTING + rb"[\s/>]", re.IGNORECASE)
 _CLOSED = re.compile(rb"</" + _FORMATTING + rb"[\s/>]", re.IGNORECASE)
+_OPTION = re.compile(rb"<opt(?:ion|group)\b", re.IGNORECASE)
+_ROOT = re.compile(rb"<(?:html|body)\b", re.IGNORECASE)
 _IS_FORMATTING = re.compile(_FORMATTING)
 _TOKEN = re.compile(
     rb"<!--.*?(?:-->|\Z)"
@@ -70,9 +79,13 @@ def check(body: bytes) -> None:
     tags = body.count(b"<")
     if tags > MAX_TAGS:
         raise TooHeavy(f"{tags} tags")
+    total = 0
     for attributes in _TAG.findall(body):
-        if len(attributes) > _SHORT_TAG and _count(attributes) > MAX_ATTRIBUTES:
-            raise TooHeavy("a tag with thousands of attributes")
+        total += max(len(attributes.split()), attributes.count(b"=")) + attributes.count(b"/")
+        if total > MAX_ALL_ATTRIBUTES or (len(attributes) > _SHORT_TAG and _count(attributes) > MAX_ATTRIBUTES):
+            raise TooHeavy("too many attributes")
+    if len(_OPTION.findall(body)) > MAX_OPTIONS or len(_ROOT.findall(body)) > MAX_ROOTS:
+        raise TooHeavy("thousands of options, or the page begins many times")
     left_open = len(_OPENED.findall(body)) - len(_CLOSED.findall(body))
     if tags > _FEW_TAGS or left_open > _FEW_OPEN:
         _check_nesting(body)

@@ -23,6 +23,7 @@ from bot.sources.threadreader_pages import (
     Asked,
     Listing,
     ThreadPage,
+    is_cut,
     parse_listing,
     parse_thread,
     thread_url,
@@ -110,7 +111,9 @@ class ThreadReader:
         if answer.status == 304 and headers:
             return NotModified(cursor=bookmark.allowed().cursor())
         page = self._listing(answer, feed.id, feed.author)
-        bookmark = bookmark.allowed().read_at(now, answer.headers).seen(entry.key for entry in page.entries)
+        # Half a page with the whole one's ETag would be answered 304 from then on, and the other half never be read.
+        bookmark = bookmark.allowed().read_at(now, {} if is_cut(answer.body) else answer.headers)
+        bookmark = bookmark.seen(entry.key for entry in page.entries)
         return Fetched(entries=page.entries, cursor=bookmark.cursor(), older=page.older, author=page.author)
 
     async def _stand_in(self, feed: Feed, bookmark: Bookmark) -> Fetched | None:

@@ -7,9 +7,10 @@ time is in its id. A page is recognised or refused: one that is not understood n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -31,6 +32,23 @@ _SUBSCRIBE = re.compile(rf"/account/subscribe/({HANDLE})/?$")
 _COUNT = re.compile(r"(?<![\d,])(\d{1,3}(?:,\d{3})+|\d{1,6})\s+(?:tweets?|posts?)\b", re.IGNORECASE)
 _FOREIGN = re.compile(r"\W*(?:related|trending|popular|recommended|other) threads\b", re.IGNORECASE)
 _LOGIN = re.compile(r"\b(?:log ?in|sign ?in|captcha|verify (?:that )?you are|are you (?:a )?human)\b", re.IGNORECASE)
+
+_MOST_LOOKED_AT: Final = 6_000
+"""Elements of a page that are looked at one by one, each with what stands around it: 46,000 headings, 110 deep, took 5 s.
+A thread of 3,000 posts has about 3,000."""
+_MOST_CARDS: Final = 1_000
+"""Real pages have 15 at the most."""
+_MOST_HEADINGS: Final = 20
+_LONGEST_HEADING: Final = 1_000
+_CARDS: Final = (
+    'h1, h2, h3, .list-content-header, .thread-card, [data-link-href*="/thread/"],'
+    ' a.button[href*="/thread/"], a.tweet-url[href*="/thread/"]'
+)
+_LOOKED_AT: Final = (
+    f'{_CARDS}, title, form, meta, .screenName, .twitter_screen_name, .username, .twitter_name, .content-tweet, .time,'
+    ' .thread-info, .card-tweets, .card-tweetsv2, [data-twtrid], [data-time], a[href*="/user/"], a[href*="/thread/"],'
+    " [data-link-href] a, .thread-card a"
+)
 
 _FIRST_SNOWFLAKE: Final = 29_700_859_247
 _SNOWFLAKE_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1_288_834_974_657)
@@ -76,7 +94,7 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
     if deeper and not body.strip():
         return Listing(author=asked.author, entries=(), older="")
     tree = _tree(asked, body)
-    cards = list(_cards(tree))
+    cards = _listed(asked, tree)
     page = _page_author(tree, asked.author)
     if not page.handle and not _speaks_for_itself(tree, cards, asked, deeper=deeper):
         raise _unrecognised(asked, tree, body, "the author page")
@@ -84,7 +102,7 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
     own = [card for card in cards if card.is_by(author, unmarked=not card.foreign)]
     if not own:
         _check_that_empty_is_meant(tree, body, cards, asked)
-        if not deeper and not _has_end(body):
+        if not deeper and is_cut(body):
             raise TemporarySourceError(asked.feed_id, "the author page stops before its end")
     entries = _entries(own, asked, author)
     return Listing(author=author, entries=entries, older=_smallest_time(own))
@@ -93,15 +111,15 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
 def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
     """Read `/thread/KEY.html`."""
     tree = _tree(asked, body)
-    nodes = [node for node in tree.css('div[id^="tweet_"].content-tweet') if _is_post(node)]
+    nodes = [node for node in _outermost(tree.css('div[id^="tweet_"].content-tweet')) if _is_post(node)]
     if not nodes:
         raise _unrecognised(asked, tree, body, "a thread")
     author = _checked(asked, _thread_author(tree, nodes[0], asked.author))
     posts = tuple(read_post(node, attribute(node, "data-tweet") or attribute(node, "id")) for node in nodes)
     info = _first(node for node in tree.css(".thread-info") if not _in_card(node))
     count = _count(info.text(separator=" ") if info is not None else "")
-    if count is not None and count > len(posts) and not _has_end(body):
-        raise TemporarySourceError(asked.feed_id, f"the page of thread {key} stops after {len(posts)} of {count} posts")
+    if count is not None and is_cut(body):
+        raise TemporarySourceError(asked.feed_id, f"the page of thread {key} stops before its end")
     time = _first(node for node in tree.css(".time[data-time]") if not _in_card(node))
     entry = Entry(
         feed_id=asked.feed_id,
@@ -115,7 +133,7 @@ def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
         posts=posts,
         whole=True,
     )
-    more = [card for card in _cards(tree) if card.is_by(author, unmarked=card.more_from(author))]
+    more = [card for card in _listed(asked, tree) if card.is_by(author, unmarked=card.more_from(author))]
     return ThreadPage(entry=entry, more=tuple(one for one in _entries(more, asked, author) if one.key != key))
 
 
@@ -129,14 +147,22 @@ def user_url(base_url: str, handle: str) -> str:
     return f"{base_url}/user/{handle}"
 
 
+def is_cut(body: bytes) -> bool:
+    """Whether the page stops before its end: a server that fails midway may still end its answer properly."""
+    return re.search(rb"</(?:html|body)\b", body[-4096:], re.IGNORECASE) is None
+
+
 # -- recognising ----------------------------------------------------------------------------------
 
 
 def _tree(asked: Asked, body: bytes) -> LexborHTMLParser:
     try:
-        return html.parse(body)
+        tree = html.parse(body)
+        if len(tree.css(_LOOKED_AT)) > _MOST_LOOKED_AT:
+            raise html.TooHeavy("thousands of threads, headings and links to authors")
     except html.TooHeavy as error:
         raise ParseError(asked.feed_id, f"the page is not like any that we know: {error}") from error
+    return tree
 
 
 def _page_author(tree: LexborHTMLParser, wanted: Author) -> Author:
@@ -227,14 +253,9 @@ def _unrecognised(asked: Asked, tree: LexborHTMLParser, body: bytes, expected: s
     return ParseError(asked.feed_id, f"the page is not {expected} as we know it")
 
 
-def _has_end(body: bytes) -> bool:
-    """Whether the page goes on to its end: a server that fails midway may still end its answer properly."""
-    return b"</html" in body[-4096:].lower()
-
-
 def _asks_for_login(tree: LexborHTMLParser) -> bool:
     """Whether the page is about logging in. A login form alone says little: any page may have one in its head."""
-    return any(_LOGIN.search(node.text()) for node in tree.css("title, h1, h2"))
+    return any(_LOGIN.search(node.text()[:_LONGEST_HEADING]) for node in tree.css("title, h1, h2")[:_MOST_HEADINGS])
 
 
 # -- cards ----------------------------------------------------------------------------------------
@@ -269,18 +290,23 @@ class Card:
         return _same(self.handle, author.handle) if self.handle else unmarked
 
 
+def _listed(asked: Asked, tree: LexborHTMLParser) -> list[Card]:
+    cards = list(islice(_cards(tree), _MOST_CARDS + 1))
+    if len(cards) > _MOST_CARDS:
+        raise ParseError(asked.feed_id, f"the page is not like any that we know: more than {_MOST_CARDS} threads")
+    return cards
+
+
 def _cards(tree: LexborHTMLParser) -> Iterator[Card]:
     """The cards of a page in its order, each with the heading that it stands under."""
     heading = ""
     seen: set[int] = set()
-    for node in tree.css(
-        'h1, h2, h3, .list-content-header, .thread-card, [data-link-href*="/thread/"],'
-        ' a.button[href*="/thread/"], a.tweet-url[href*="/thread/"]'
-    ):
+    timed = {parent.mem_id for node in tree.css("[data-time]") for parent in _parents(node)}
+    for node in tree.css(_CARDS):
         if node.tag in ("h1", "h2", "h3") or "list-content-header" in classes(node):
-            heading = heading if _in_card(node) else node.text().strip()
+            heading = heading if _in_card(node) else node.text().strip()[:_LONGEST_HEADING]
             continue
-        card = _container(node)
+        card = _container(node, timed)
         if card.mem_id not in seen:
             seen.add(card.mem_id)
             yield _card(card, heading)
@@ -300,14 +326,14 @@ def _card(node: LexborNode, heading: str) -> Card:
     )
 
 
-def _container(node: LexborNode) -> LexborNode:
-    """The whole card that `node` is, or is in: up to the element that holds the address, or the time."""
+def _container(node: LexborNode, timed: Collection[int]) -> LexborNode:
+    """The whole card that `node` is, or is in: up to the element that holds the address, or the time (is `timed`)."""
     best = node
     for parent in _parents(node):
         if "data-link-href" in parent.attributes or "thread-card" in classes(parent):
             best = parent
     if best is node and node.tag == "a":  # 2018: no class around the card is known for sure
-        return next((parent for parent in _parents(node) if parent.css_first("[data-time]") is not None), node)
+        return next((parent for parent in _parents(node) if parent.mem_id in timed), node)
     return best
 
 
@@ -325,7 +351,7 @@ def _entries(cards: Iterable[Card], asked: Asked, author: Author) -> tuple[Entry
 
 def _entry(card: Card, asked: Asked, author: Author) -> Entry:
     # Three whole posts (`card-tweets`), or the first and the start of the second run together (`card-tweetsv2`).
-    texts = card.node.css(".content-tweet") or card.node.css(".card-tweetsv2, .card-tweets")
+    texts = _outermost(card.node.css(".content-tweet")) or card.node.css(".card-tweetsv2, .card-tweets")
     posts = tuple(read_post(node, "") for node in texts)
     return Entry(
         feed_id=asked.feed_id,
@@ -413,6 +439,13 @@ def _parents(node: LexborNode) -> Iterator[LexborNode]:
 
 def _in_card(node: LexborNode) -> bool:
     return any("data-link-href" in one.attributes or "thread-card" in classes(one) for one in (node, *_parents(node)))
+
+
+def _outermost(nodes: Iterable[LexborNode]) -> list[LexborNode]:
+    """Without those that stand in another of them: 100 inside each other would be read 100 times."""
+    nodes = list(nodes)
+    ids = {node.mem_id for node in nodes}
+    return [node for node in nodes if not any(parent.mem_id in ids for parent in _parents(node))]
 
 
 def _in_text(node: LexborNode) -> bool:

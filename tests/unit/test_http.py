@@ -666,7 +666,7 @@ def test_later_time_holds(first, second):
     made.refused("h", "a", NOW, NOW + timedelta(seconds=first))
     made.refused("h", "b", NOW, NOW + timedelta(seconds=second))
 
-    assert made.ask("h", NOW) == NOW + timedelta(seconds=600)
+    assert made.ask("h", NOW).until == NOW + timedelta(seconds=600)
 
 
 def test_other_hosts_are_open():
@@ -679,7 +679,7 @@ def test_one_probe():
     made, over = held(), NOW + FIRST_PAUSE
 
     assert made.ask("h", over) is None
-    assert made.ask("h", over) == over + timedelta(seconds=30)
+    assert made.ask("h", over).until == over + timedelta(seconds=30)
     assert made.ask("h", over + timedelta(seconds=30)) is None
 
 
@@ -689,10 +689,10 @@ def test_failed_probe_extends(outcome):
     made, now = held(), NOW
     pauses = []
     for _ in range(6):
-        now = made.held("h", now)
+        now = made.held("h", now).until
         assert made.ask("h", now) is None
-        made.failed("h", now) if outcome == "failed" else made.refused("h", "c", now, None)
-        pauses.append(made.held("h", now) - now)
+        made.failed("h", "c", now) if outcome == "failed" else made.refused("h", "c", now, None)
+        pauses.append(made.held("h", now).until - now)
 
     assert pauses[:2] == [FIRST_PAUSE * 2, FIRST_PAUSE * 4]
     assert pauses[-1] == LONGEST_PAUSE
@@ -704,16 +704,16 @@ def test_refused_probe_names_a_time():
     made.ask("h", over)
     made.refused("h", "a", over, over + timedelta(hours=9))
 
-    assert made.ask("h", over) == over + timedelta(hours=9)
+    assert made.ask("h", over).until == over + timedelta(hours=9)
 
 
 def test_old_answers_change_nothing():
     """An answer to a request from before the hold does not reopen the host."""
     made = held()
     made.answered("h", NOW + timedelta(seconds=1))
-    made.failed("h", NOW + timedelta(seconds=1))
+    made.failed("h", "c", NOW + timedelta(seconds=1))
 
-    assert made.ask("h", NOW + timedelta(seconds=2)) == NOW + FIRST_PAUSE
+    assert made.ask("h", NOW + timedelta(seconds=2)).until == NOW + FIRST_PAUSE
 
 
 def test_late_refusal_lengthens():
@@ -721,4 +721,4 @@ def test_late_refusal_lengthens():
     made = held()
     made.refused("h", "c", NOW, NOW + timedelta(hours=1))
 
-    assert made.ask("h", NOW) == NOW + timedelta(hours=1)
+    assert made.ask("h", NOW).until == NOW + timedelta(hours=1)
