@@ -35,7 +35,8 @@ class Redactor:
         return self._without_half(self._secret.sub(BLOT, words))
 
     def _without_half(self, words: str) -> str:
-        for secret in self._longest_first:
+        # Of an address only its parts count here: every "https://" is the beginning of one.
+        for secret in (one for one in self._longest_first if ":" not in one):
             for size in range(min(len(secret) - 1, len(words)), _SHORTEST_HALF - 1, -1):
                 if words.endswith(secret[:size]):
                     return words[:-size] + BLOT
@@ -62,7 +63,8 @@ def _base64(secret: str) -> Iterator[str]:
 # -- addresses ----------------------------------------------------------------------------------------
 
 _OPEN_KEYS = {"to", "from", "name", "mode", "format", "cc", "bcc", "reply", "msgtype", "discovery", "hsreq", "version"}
-_OPEN_HOSTS = ("mailto", "matrix", "json", "xml", "form", "ntfy", "gotify", "mattermost", "rocket")
+_OPEN_HOSTS = ("mailto", "matrix", "json", "xml", "form", "ntfy", "gotify", "mattermost", "rocket", "http")
+_OPEN_PARTS = {"services"}
 
 
 def secrets_in_url(url: str) -> Iterator[str]:
@@ -79,5 +81,5 @@ def secrets_in_url(url: str) -> Iterator[str]:
         yield user
     if not schema.lower().startswith(_OPEN_HOSTS):
         yield host
-    yield from (part for part in (path, *path.split("/")) if "@" not in part)
+    yield from (part for part in (path, *path.split("/")) if "@" not in part and part not in _OPEN_PARTS)
     yield from (value for key, value in parse_qsl(query) if key.lower() not in _OPEN_KEYS and len(value) > 3)

@@ -215,6 +215,8 @@ class ForeignChannel(BaseModel):
     gap: Duration | None = None
 
 
+_NAMES_A_SECRET = re.compile("token|pass|secret|key|auth|url|hook|credential", re.IGNORECASE)
+
 CHANNEL_MODELS: Mapping[str, type[BaseModel]] = {
     "url": UrlChannel,
     "email": EmailChannel,
@@ -351,13 +353,13 @@ class Settings(BaseSettings):
         return value
 
     def secrets(self) -> Iterator[str]:
-        """All that no output may hold. Of a foreign channel that is whatever is handed to it."""
+        """All that no output may hold. Of a foreign channel that is what is named like a secret."""
         for channel in self.channels.values():
             for name, value in channel:
                 if isinstance(value, SecretStr):
                     secret = value.get_secret_value()
                     yield from secrets_in_url(secret) if "://" in secret else (secret,)
-                elif isinstance(channel, ForeignChannel) and name not in ForeignChannel.model_fields:
+                elif isinstance(channel, ForeignChannel) and _NAMES_A_SECRET.search(name):
                     yield str(value)
 
     def unknown_channels(self) -> Iterator[str]:

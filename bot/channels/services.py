@@ -343,7 +343,8 @@ def _link_lines(links: tuple[str, ...]) -> str:
 
 def plain(url: str) -> Service:
     """Any Apprise URL. Those of mail, Matrix and Slack are treated as the structured settings are."""
-    schema = url.partition("://")[0].strip().lower()
+    # Without "://" it is no address, and may well be a token that was put in the wrong place.
+    schema = url.partition("://")[0].strip().lower() if "://" in url else ""
     options = {key.lower(): value.lower() for key, value in parse_qsl(_query(url))}
     if schema in ("mailto", "mailtos"):
         return _mail_url(url)
