@@ -24,6 +24,7 @@ from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
 from bot.poll import Poller
 from bot.protocols import Channel, Source, Store
+from bot.redact import Redactor
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
 from bot.runners.once import Once
@@ -135,6 +136,7 @@ async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIt
             clock=now,
             monotonic=time.monotonic,
             chance=random.random,
+            redact=Redactor(settings.secrets()),
         )
         yield App(
             settings=settings,

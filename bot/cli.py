@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import __version__
 
+if TYPE_CHECKING:
+    from bot.settings import Settings  # loads pydantic, which `--help` does without
+
 Add = Callable[..., argparse.ArgumentParser]
+_SHORTEST_SECRET = 6
+"""Shorter ones are left in errors: blotted out, they would take ordinary words with them."""
 FORMATS = ("text", "markdown", "html", "json")
 
 
@@ -37,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = "cannot write the output" if error.errno == errno.ENOSPC else "the system refused"
         sys.stderr.write(f"keepcurrent: {what}: {error.strerror or error}\n")
         _give_up_output()
+        return 1
+    except Exception:
+        # By the log, not by Python itself: an error that nobody foresaw may quote a secret.
+        logging.getLogger("bot").exception("this program failed; please report it")
         return 1
     return code
 
@@ -61,6 +72,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from bot import log, show
     from bot.errors import BotError, SettingsError, StoreLocked
+    from bot.redact import Redactor
 
     if args.quiet:
         show.be_quiet()
@@ -70,7 +82,11 @@ def _run(args: argparse.Namespace) -> int:
         function = getattr(import_module(f"bot.commands.{module}"), name)
         if not args.reads_settings:
             return int(function(args))
-        return int(asyncio.run(function(args, _settings(args))))
+        settings = _settings(args)
+        redact = Redactor(settings.secrets(), shortest=_SHORTEST_SECRET)
+        show.hide(redact)
+        log.hide(redact)
+        return int(asyncio.run(function(args, settings)))
     except BotError as error:
         show.problem(str(error))
         return 2 if isinstance(error, SettingsError) else 3 if isinstance(error, StoreLocked) else 1
@@ -83,7 +99,7 @@ def _verbosity(args: argparse.Namespace) -> int:
     return int(args.verbose) + (1 if args.command == "run" else 0)
 
 
-def _settings(args: argparse.Namespace) -> object:
+def _settings(args: argparse.Namespace) -> Settings:
     from bot import settings
     from bot.errors import SettingsError
 

@@ -8,14 +8,14 @@ notice says so. Knows no channel's escapes (that is the channel's own business) 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
 from bot.model import Author, Batch, Entry, Limits, Message, Post
-from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+from bot.text import ELLIPSIS, clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
 
 if TYPE_CHECKING:
     from jinja2 import Template  # loaded when the first notice is made: the listings do without
@@ -25,6 +25,8 @@ ONLY_BEGINNING = "Only the beginning of this thread could be read."
 
 _LONGEST_NAME = 80
 _LONGEST_TITLE = 300
+_LONGEST_TITLE_SOURCE = 4_000
+"""How much of a post its title is made from, in characters."""
 _BRIEFER = (_LONGEST_TITLE, 40, 0)
 """How long the titles of a list are, in its ever shorter forms: 300 threads fit a mail as links alone."""
 _SHORTEST_PIECE = 40
@@ -39,7 +41,8 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo) -> Message:
     """What to send for `batch`. Never over `limits`, never empty where they leave room for a word."""
     tame = _Tamer(limits.pings)
     alone = _alone(batch)
-    views = _Views(_single(batch, alone, tame, zone) if alone else _several(batch, tame, zone))
+    most = max(limits.text, limits.html)
+    views = _Views(_single(batch, alone, tame, zone, most) if alone else _several(batch, tame, zone))
     text, shown = _fit(views, _render_text, limits.text)
     html, _ = _fit(views, _render_html, limits.html) if limits.html > 0 else ("", shown)
     return Message(
@@ -81,8 +84,9 @@ class _View:
     total: int = 0
 
 
-def _single(batch: Batch, entry: Entry, tame: _Tamer, zone: tzinfo) -> _View:
-    posts = tuple(text for post in entry.posts if (text := tame(_post_text(post))))
+def _single(batch: Batch, entry: Entry, tame: _Tamer, zone: tzinfo, most: int) -> _View:
+    shown = list(_posts(entry, tame, most))
+    posts = tuple(text for _, text in shown if text)
     title = _entry_title(entry, tame)
     said = bool(posts) and title.rstrip("…") in one_line(posts[0])
     link = tame.link(entry.url)
@@ -94,7 +98,7 @@ def _single(batch: Batch, entry: Entry, tame: _Tamer, zone: tzinfo) -> _View:
         link=link,
         posts=posts,
         rest_link=link,
-        links=tuple(_links_inside(entry, posts, tame)),
+        links=tuple(_links_inside(entry, shown, tame)),
         total=max(entry.post_count or 0, len(entry.posts)),
     )
 
@@ -176,9 +180,27 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _post_text(post: Post) -> str:
-    """A post's words, without the mentions that stand there only because it answers somebody."""
-    text = clean(post.text).strip()
+def _posts(entry: Entry, tame: _Tamer, most: int) -> Iterator[tuple[Post, str]]:
+    """The posts with their words, up to the one with which they are too long for a message of `most` characters.
+
+    Beyond it nothing can fit: ten thousand posts, or one of 5 MB, held the event loop for seconds.
+    """
+    length = 0
+    for post in entry.posts:
+        text = tame(_post_text(post, most))
+        yield post, text
+        length += len(text)
+        if length > most:
+            return
+
+
+def _post_text(post: Post, most: int = _LONGEST_TITLE_SOURCE) -> str:
+    """A post's words, without the mentions that stand there only because it answers somebody.
+
+    One much longer than `most` characters is cut; it is longer than that all the same, and ends in "…".
+    """
+    raw = post.text
+    text = clean(raw if len(raw) <= 4 * most else f"{raw[: 4 * most]}{ELLIPSIS}").strip()
     handles = {handle.removeprefix("@").casefold() for handle in post.reply_to}
     while handles and (mention := re.match(r"@([\w.@-]+)\s*", text)) and mention[1].casefold() in handles:
         text = text[mention.end() :]
@@ -186,10 +208,10 @@ def _post_text(post: Post) -> str:
     return "\n".join(filter(None, (text, *media)))
 
 
-def _links_inside(entry: Entry, posts: Iterable[str], tame: _Tamer) -> Iterator[str]:
-    """What the thread links to and does not show in its own words, each once."""
-    seen = {link for post in posts for link in _links_in(post)} | {tame.link(entry.url), ""}
-    for post in entry.posts:
+def _links_inside(entry: Entry, posts: Sequence[tuple[Post, str]], tame: _Tamer) -> Iterator[str]:
+    """What these posts of the thread link to and do not show in their own words, each once."""
+    seen = {link for _, text in posts for link in _links_in(text)} | {tame.link(entry.url), ""}
+    for post, _ in posts:
         for url in (*post.links, *post.quotes):
             if (link := tame.link(url)) not in seen:
                 seen.add(link)

@@ -49,6 +49,8 @@ class Dispatcher:
     clock: Clock
     monotonic: Callable[[], float]
     chance: Callable[[], float]
+    redact: Callable[[str], str] = str
+    """Blots secrets out of a channel's reasons before they are stored: one of somebody else's may quote them."""
     _ready: set[str] = field(default_factory=set)
     _unsaved: dict[str, tuple[tuple[Delivery, ...], ChannelState]] = field(default_factory=dict)
 
@@ -83,6 +85,7 @@ class Dispatcher:
         try:
             await self.send(channel, batch)
         except ChannelError as error:
+            error.reason = self.redact(error.reason)
             return error
         except asyncio.CancelledError:
             # We are told to stop in mid-send: what was begun may arrive, and the outbox must say so.

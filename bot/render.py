@@ -1,20 +1,24 @@
 """One thread as text, Markdown, HTML or JSON, for `unroll`. Pure.
 
-Author text is text in every form: Markdown and HTML escape it.
+Author text is text in every form: Markdown and HTML escape it, all but JSON, which is exact, are cleaned. Links are
+made of web addresses alone and say where they lead.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import tzinfo
 from html import escape
 
-from bot.model import Entry, Post
-from bot.text import is_web_link, split_links
+from bot.model import Author, Entry, Media, Post
+from bot.text import clean, is_web_link, json_document, one_line, split_links
 from bot.times import moment, rfc3339
 
-_MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#+-!|~"})
+_MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#+-!|~&$^"})
+_MARKDOWN_LIST = re.compile(r"^(\d{1,9})([.)])")
+_MARKDOWN_UNDERLINE = re.compile(r"^(=)")
 
 
 def as_json(entry: Entry, _zone: tzinfo) -> str:
@@ -37,23 +41,25 @@ def as_json(entry: Entry, _zone: tzinfo) -> str:
         "published": rfc3339(entry.published),
         "posts": posts,
     }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return json_document(document)
 
 
 def as_text(entry: Entry, zone: tzinfo) -> str:
     """Plain text, posts separated by blank lines."""
+    entry = _cleaned(entry)
     return "\n\n".join((_heading(entry, zone), *(_with_media(post) for post in entry.posts))) + "\n"
 
 
 def as_markdown(entry: Entry, zone: tzinfo) -> str:
     """Markdown in which the author's text is literal."""
-    title = entry.title.translate(_MARKDOWN_SPECIAL)
-    about = f"{entry.author.label.translate(_MARKDOWN_SPECIAL)}, {moment(entry.published, zone)}, <{entry.url}>"
-    return "\n\n".join((f"# {title}", about, *(_markdown_post(post) for post in entry.posts))) + "\n"
+    entry = _cleaned(entry)
+    about = f"{_literal(entry.author.label)}, {moment(entry.published, zone)}, {_markdown_link(entry.url)}"
+    return "\n\n".join((f"# {_literal(entry.title)}", about, *(_markdown_post(post) for post in entry.posts))) + "\n"
 
 
 def as_html(entry: Entry, zone: tzinfo) -> str:
     """One self-contained page, without scripts and without anything loaded from elsewhere."""
+    entry = _cleaned(entry)
     body = "\n".join(f"<p>{_html_text(post.text)}</p>{_html_media(post)}" for post in entry.posts)
     title = escape(entry.title)
     return (
@@ -79,20 +85,47 @@ def _heading(entry: Entry, zone: tzinfo) -> str:
     return f"{entry.title}\n{about}\n{entry.url}"
 
 
+def _cleaned(entry: Entry) -> Entry:
+    """The thread without what does harm where it is shown; only posts have more than a line."""
+    author = Author(handle=one_line(entry.author.handle), name=one_line(entry.author.name))
+    posts = tuple(
+        replace(post, text=clean(post.text), media=tuple(map(_clean_media, post.media))) for post in entry.posts
+    )
+    return replace(entry, title=one_line(entry.title), url=one_line(entry.url), author=author, posts=posts)
+
+
+def _clean_media(media: Media) -> Media:
+    return replace(media, url=one_line(media.url), alt=one_line(media.alt))
+
+
 def _with_media(post: Post) -> str:
     media = (f"[{m.kind}{f': {m.alt}' if m.alt else ''}] {m.url}" for m in post.media)
     return "\n".join((post.text, *media)).strip()
 
 
+def _literal(line: str) -> str:
+    """A line of text as Markdown that shows just that. Blanks at its beginning, which would make code of it, go."""
+    return _at_line_start(line.translate(_MARKDOWN_SPECIAL).lstrip())
+
+
+def _at_line_start(line: str) -> str:
+    """An escaped line that begins no list ("1." and "1)") and underlines no heading ("===")."""
+    return _MARKDOWN_UNDERLINE.sub(r"\\\1", _MARKDOWN_LIST.sub(r"\1\\\2", line))
+
+
 def _markdown_post(post: Post) -> str:
-    lines = post.text.split("\n")
-    text = "  \n".join("".join(_markdown_piece(*piece) for piece in split_links(line)) for line in lines)
-    media = (f"[{m.alt.translate(_MARKDOWN_SPECIAL) or m.kind}](<{m.url}>)" for m in post.media if is_web_link(m.url))
+    text = "  \n".join(map(_markdown_line, post.text.split("\n")))
+    media = (f"{_literal(m.alt or m.kind)}: {_markdown_link(m.url)}" for m in post.media)
     return "\n\n".join((text, *media)).strip()
 
 
-def _markdown_piece(text: str, is_link: bool) -> str:
-    return f"<{text}>" if is_link else text.translate(_MARKDOWN_SPECIAL)
+def _markdown_line(line: str) -> str:
+    pieces = [f"<{piece}>" if is_link else piece.translate(_MARKDOWN_SPECIAL) for piece, is_link in split_links(line)]
+    return _at_line_start("".join(pieces).lstrip())
+
+
+def _markdown_link(url: str) -> str:
+    return f"<{url}>" if is_web_link(url) else _literal(url)
 
 
 def _html_text(text: str) -> str:

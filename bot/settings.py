@@ -44,6 +44,7 @@ from pydantic_settings import (
 )
 
 from bot.errors import SettingsError
+from bot.redact import secrets_in_url
 
 PREFIX = "KEEPCURRENT_"
 FILE_VARIABLE = "KEEPCURRENT_SETTINGS"
@@ -214,6 +215,8 @@ class ForeignChannel(BaseModel):
     gap: Duration | None = None
 
 
+_NAMES_A_SECRET = re.compile("token|pass|secret|key|auth|url|hook|credential", re.IGNORECASE)
+
 CHANNEL_MODELS: Mapping[str, type[BaseModel]] = {
     "url": UrlChannel,
     "email": EmailChannel,
@@ -348,6 +351,16 @@ class Settings(BaseSettings):
                 if not re.fullmatch(r"\w[\w.-]*", host):
                     raise ValueError(f'"{host}" is no host name, address or network like 10.0.0.0/8') from None
         return value
+
+    def secrets(self) -> Iterator[str]:
+        """All that no output may hold. Of a foreign channel that is what is named like a secret."""
+        for channel in self.channels.values():
+            for name, value in channel:
+                if isinstance(value, SecretStr):
+                    secret = value.get_secret_value()
+                    yield from secrets_in_url(secret) if "://" in secret else (secret,)
+                elif isinstance(channel, ForeignChannel) and _NAMES_A_SECRET.search(name):
+                    yield str(value)
 
     def unknown_channels(self) -> Iterator[str]:
         """Name each channel that a [[follow]] wants and that is not there."""

@@ -5,12 +5,14 @@ Does not decide what is shown. Author text is made printable here, so that no es
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TextIO
+
+from bot.redact import Redactor
+from bot.text import clean, json_document
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -27,6 +29,15 @@ def be_quiet() -> None:
     _quiet = True
 
 
+_redact = Redactor(())
+
+
+def hide(redact: Redactor) -> None:
+    """Blot secrets out of what goes wrong, from now on: an error of somebody else's code may quote them."""
+    global _redact  # noqa: PLW0603 - as above
+    _redact = redact
+
+
 def line(text: str = "") -> None:
     """One line on standard output that says what was done."""
     if not _quiet:
@@ -35,29 +46,29 @@ def line(text: str = "") -> None:
 
 def answer(text: str) -> None:
     """One line on standard output that was asked for."""
-    sys.stdout.write(printable(text) + "\n")
+    sys.stdout.write(_on_one_line(text) + "\n")
 
 
 def problem(text: str) -> None:
     """What went wrong, on standard error, each line with the program's name."""
-    for part in text.splitlines() or [""]:
-        sys.stderr.write(f"keepcurrent: {printable(part)}\n")
+    for part in printable(_redact(text)).split("\n"):
+        sys.stderr.write(f"keepcurrent: {part}\n")
 
 
 def note(text: str) -> None:
     """Something to know, on standard error, so that standard output stays what was asked for."""
     if not _quiet:
-        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.write(_on_one_line(text) + "\n")
 
 
 def document(value: Mapping[str, object]) -> None:
     """One JSON document on standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json_document(value))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str) -> None:
     """A table on a terminal; in a pipe a line per row, cells separated by tabs, without headings."""
-    rows = [[printable(cell).replace("\n", " ").replace("\t", " ") for cell in row] for row in rows]
+    rows = [[_on_one_line(cell).replace("\t", " ") for cell in row] for row in rows]
     if not rows:
         note(empty)
     elif is_terminal(sys.stdout):
@@ -92,8 +103,9 @@ def progress(text: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(printable(text)):
+    with Console(stderr=True).status(Text(printable(text))):
         yield
 
 
@@ -105,7 +117,7 @@ def mark(ok: bool, text: str, stream: TextIO | None = None) -> None:
     sign = "ok  " if ok else "FAIL"
     if is_terminal(stream) and not os.environ.get("NO_COLOR"):
         sign = f"\033[{'32' if ok else '31'}m{sign}\033[0m"
-    stream.write(f"{sign} {printable(text)}\n")
+    stream.write(f"{sign} {_on_one_line(_redact(text))}\n")
 
 
 def counted(number: int, thing: str) -> str:
@@ -114,6 +126,10 @@ def counted(number: int, thing: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without control characters (a terminal would act on them) and without lone surrogates."""
-    kept = "".join(c for c in text if c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160))
-    return kept.encode("utf-8", "replace").decode("utf-8")
+    """Text without what a terminal or a reader's eye would act on: `text.clean`."""
+    return clean(text)
+
+
+def _on_one_line(text: str) -> str:
+    """The same, without line breaks: an author's would look like lines of ours."""
+    return printable(text).replace("\n", " ")

@@ -15,9 +15,10 @@ MODULES = sorted(path.relative_to(BOT) for path in BOT.rglob("*.py"))
 ALLOWED = {
     "model": set(),
     "text": set(),
-    "log": set(),
+    "redact": set(),
+    "log": {"redact", "text"},
     "times": set(),
-    "show": {"text"},
+    "show": {"redact", "text"},
     "errors": {"model"},
     "protocols": {"model", "errors"},
     "conditional": {"model"},
@@ -36,14 +37,15 @@ ALLOWED = {
     "threads": set(),
     "upkeep": {"model", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
-    "settings": {"errors"},
+    "settings": {"errors", "redact"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
-    "channels.": {"model", "errors", "text", "threads", "channels."},
+    "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "runners."},
-    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
+    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
+    | {"runners."},
 }
-PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]
+PURE = ["model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

@@ -6,12 +6,16 @@ here. Apprise is loaded at the first use, and everything of it runs in daemon th
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.channels import services
 from bot.channels.classify import classify
-from bot.channels.listen import Heard, Redactor, listening, silence
+from bot.channels.listen import Heard, listening, silence
 from bot.channels.services import Plugin, Security, Service
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Message
+from bot.redact import Redactor
+from bot.text import one_line
 from bot.threads import Job, Threads
 
 _MOST_LATE = 100
@@ -111,7 +115,9 @@ class AppriseChannel:
         self._spare = plugin
 
     def _failure(self, heard: Heard) -> ChannelError:
-        verdict = classify(heard.last, self._service.kind, heard.warnings[-1] if heard.warnings else "")
+        # Before anything is cut, which would leave half a secret, and after: JSON may spell it otherwise.
+        said = replace(heard.last, said=self._redact(heard.last.said))
+        verdict = classify(said, self._service.kind, self._redact(heard.warnings[-1]) if heard.warnings else "")
         reason = self._redact(verdict.reason)
         match verdict.kind:
             case "never":
@@ -158,12 +164,12 @@ class AppriseChannel:
             )
         except AppriseImproperlyConfigured as error:
             # Apprise quotes the wrong token in full.
-            raise ChannelError(self.name, f"cannot be built: {self._redact(str(error))}") from None
+            raise ChannelError(self.name, f"cannot be built: {one_line(self._redact(str(error)))}") from None
         except Exception as error:  # noqa: BLE001
             # Plugins of services we never see raise what they like on odd URLs.
             raise ChannelError(self.name, f"cannot be built: {type(error).__name__}") from None
         if plugin is None:
-            schema = self._redact(self._service.kind)
+            schema = one_line(self._redact(self._service.kind))
             raise ChannelError(
                 self.name, f"cannot be built: Apprise knows no such service, or the host is missing ({schema}://)"
             )

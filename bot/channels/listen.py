@@ -13,15 +13,12 @@ import smtplib
 import socket
 import ssl
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal
-from urllib.parse import quote, quote_plus, unquote
-
-from bot.text import one_line
 
 Trouble = Literal["unresolved", "refused", "unreachable", "timeout", "tls", "unsupported", "dropped", ""]
 """How a connection failed. "dropped" is the only one in which the other side may have read the message."""
@@ -204,23 +201,3 @@ def _trouble(error: BaseException) -> Trouble:
                 return "timeout"
         seen = seen.__cause__ or seen.__context__
     return "unreachable"
-
-
-class Redactor:
-    """Blots secrets out of words, however the secret is spelled there."""
-
-    def __init__(self, secrets: Iterable[str]) -> None:
-        spelled = {form for secret in secrets for form in _spellings(secret) if len(form) > 2}
-        longest_first = sorted(spelled, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, longest_first))) if spelled else None
-
-    def __call__(self, words: str) -> str:
-        """`words` cleaned, on one line, without a secret."""
-        line = one_line(words)
-        return self._secret.sub("***", line) if self._secret else line
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    plain = unquote(secret)
-    for form in (secret, plain):
-        yield from (form, quote(form), quote(form, safe=""), quote_plus(form), repr(form)[1:-1])

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from bot.model import Limits, Message
+from bot.redact import secrets_in_url
 from bot.text import shorten
 
 Security = Literal["starttls", "ssl", "none"]
@@ -108,7 +109,7 @@ def _mail_url(url: str) -> Service:
         kind="email",
         target=url,
         gap=2.0,
-        secrets=tuple(_secrets_in(url)),
+        secrets=tuple(secrets_in_url(url)),
         limits=MAIL_LIMITS,
         refuse=_refuse_mail,
         prepare=_stamp_mail,
@@ -165,7 +166,7 @@ def matrix(*, homeserver: str, token: str, room: str, ring: bool = False) -> Ser
 
 
 def _matrix_url(url: str) -> Service:
-    return _matrix_service(url, tuple(_secrets_in(url)), "")
+    return _matrix_service(url, tuple(secrets_in_url(url)), "")
 
 
 def _matrix_service(target: str | Mapping[str, Any], secrets: tuple[str, ...], problem: str) -> Service:
@@ -247,7 +248,7 @@ def slack(*, webhook: str = "", token: str = "", channel: str = "") -> Service:
 
 
 def _slack_url(url: str) -> Service:
-    return _slack_service(url, tuple(_secrets_in(url)), "")
+    return _slack_service(url, tuple(secrets_in_url(url)), "")
 
 
 def _slack_service(target: str | Mapping[str, Any], secrets: tuple[str, ...], problem: str) -> Service:
@@ -342,7 +343,8 @@ def _link_lines(links: tuple[str, ...]) -> str:
 
 def plain(url: str) -> Service:
     """Any Apprise URL. Those of mail, Matrix and Slack are treated as the structured settings are."""
-    schema = url.partition("://")[0].strip().lower()
+    # Without "://" it is no address, and may well be a token that was put in the wrong place.
+    schema = url.partition("://")[0].strip().lower() if "://" in url else ""
     options = {key.lower(): value.lower() for key, value in parse_qsl(_query(url))}
     if schema in ("mailto", "mailtos"):
         return _mail_url(url)
@@ -357,7 +359,7 @@ def plain(url: str) -> Service:
         kind=schema or "?",
         target=url,
         gap=0.0 if quiet else 1.0,
-        secrets=tuple(_secrets_in(url)),
+        secrets=tuple(secrets_in_url(url)),
         refuse=_refuse_plain,
     )
 
@@ -383,25 +385,3 @@ def _query(url: str) -> str:
 def _has_token(url: str) -> bool:
     """Whether a Matrix URL names an account; without one it leads to a webhook service."""
     return "@" in url.partition("?")[0] or re.search(r"[?&]token=", url) is not None
-
-
-_OPEN_KEYS = {"to", "from", "name", "mode", "format", "cc", "bcc", "reply", "msgtype", "discovery", "hsreq", "version"}
-_OPEN_HOSTS = ("mailto", "matrix", "json", "xml", "form", "ntfy", "gotify", "mattermost", "rocket")
-
-
-def _secrets_in(url: str) -> Iterator[str]:
-    """Whatever in an URL may be secret: rather too much than too little."""
-    schema, _, rest = url.partition("://")
-    address, _, query = rest.partition("?")
-    login, _, place = address.rpartition("@")
-    host, _, path = place.partition("/")
-    yield url
-    yield address
-    user, _, password = login.partition(":")
-    yield password
-    if not password or not schema.lower().startswith(_OPEN_HOSTS):
-        yield user
-    if not schema.lower().startswith(_OPEN_HOSTS):
-        yield host
-    yield from (part for part in (path, *path.split("/")) if "@" not in part)
-    yield from (value for key, value in parse_qsl(query) if key.lower() not in _OPEN_KEYS and len(value) > 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,8 @@ from bot.follow import locate
 from bot.model import EVERY_CHANNEL, Author, Batch, Delivery, Entry, Feed, Post
 from bot.protocols import Channel
 from bot.settings import FILE_NAME, Settings, named_file
+
+log = logging.getLogger(__name__)
 
 EXAMPLE = "settings.example.toml"
 
@@ -126,6 +129,9 @@ async def _channel_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]
             yield False, str(error)
         except ChannelError as error:
             yield False, f"channel {name}: {error.reason}"
+        except Exception as error:  # somebody else's channel; the others are to be looked at all the same
+            log.exception("channel %s failed in a way that it must not", name)
+            yield False, f"channel {name}: {type(error).__name__} in it, see the log"
         else:
             yield True, f"channel {name}"
 
@@ -213,4 +219,7 @@ async def _test(channel: Channel, app: App) -> tuple[bool, str]:
             await app.dispatcher.send(channel, sample(channel.name, now()))
     except ChannelError as error:
         return False, f"channel {channel.name}: {error.reason}"
+    except Exception as error:  # as in `_channel_checks`
+        log.exception("channel %s failed in a way that it must not", channel.name)
+        return False, f"channel {channel.name}: {type(error).__name__} in it, see the log"
     return True, f"channel {channel.name}: a sample notice was sent"

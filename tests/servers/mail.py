@@ -6,6 +6,7 @@ import asyncio
 import email
 import ssl
 import warnings
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
@@ -26,6 +27,8 @@ class MailServer:
         self.rcpt_answer = ""
         self.data_answer = ""
         self.drop_after_data = False
+        self.quotes_login = False
+        """Refuse a login with what was given in the words, as careless servers do."""
         self.hold: asyncio.Event | None = None
         """Set: the answer to DATA waits for it."""
 
@@ -53,6 +56,9 @@ class MailServer:
     ) -> AuthResult:
         login = (data.login.decode(), data.password.decode())
         self.logins.append(login)
+        if self.quotes_login and login != self.account:
+            quoted = b64encode("\0".join(("", *login)).encode()).decode()
+            return AuthResult(success=False, handled=False, message=f"535 5.7.8 no: {login[1]} {quoted}")
         return AuthResult(success=self.account is None or login == self.account, handled=False)
 
 

@@ -80,7 +80,7 @@ def test_no_escape_sequence_reaches_a_terminal(capsys):
     """What an author writes is printed without control characters."""
     show.line("a\x1b[31mb\x9bc\rd")
 
-    assert capsys.readouterr().out == "a[31mbcd\n"
+    assert capsys.readouterr().out == "a[31mbc d\n"
 
 
 class Terminal(io.StringIO):
