@@ -280,8 +280,11 @@ class JournalStorage(Storage):
         if keep_previous:
             self._keep_previous()
         meta = self._meta()
-        self._snapshot_size = write_snapshot(self._files, self.path, meta, self._tables)
-        self._snapshot = self._files.print_of(self.path)
+        try:
+            self._snapshot_size = write_snapshot(self._files, self.path, meta, self._tables)
+        finally:
+            # Also where it failed: if only the last step did, the new file is in place.
+            self._snapshot = self._files.print_of(self.path)
         self._kept, self._generation = self._generation, meta.generation
         self._journals_size = 0
         self._next_compaction = max(self._limit, self._snapshot_size)
