@@ -218,6 +218,14 @@ class Store(Protocol):
         """Forget `sent` rows older than that. Threads stay known, with the channel noted in `pruned`."""
         ...
 
+    async def back_up(self, now: datetime) -> None:
+        """Keep a copy of the store for that day, unless there is one; forget old copies.
+
+        A copy that cannot be made is told in the log and does not raise. Raises `StoreError` where the store was
+        removed or replaced, so that this is noticed also when nothing is saved for long.
+        """
+        ...
+
     async def close(self) -> None:
         """Release everything. Idempotent."""
         ...

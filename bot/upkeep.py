@@ -27,8 +27,12 @@ async def take_back(store: Store, clock: Clock) -> int:
 
 
 async def tidy(store: Store, clock: Clock, pace: schedule.Pace, channels: Iterable[str]) -> None:
-    """Forget what was sent long ago, and mend times that a wrong clock left far ahead. Raises `StoreError`."""
+    """Keep the day's backup, forget what was sent long ago, and mend times that a wrong clock left far ahead.
+
+    Raises `StoreError`.
+    """
     now = clock()
+    await store.back_up(now)
     await store.prune(now - schedule.KEEP_SENT)
     for feed, state in await store.feeds():
         mended = schedule.mended_state(state, pace, now)

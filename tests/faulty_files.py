@@ -76,6 +76,11 @@ class Counting(Files):
         if self.hit():
             raise self.error()
 
+    def make_folder(self, folder: Path) -> None:
+        if not folder.is_dir() and self.hit():
+            raise self.error()
+        super().make_folder(folder)
+
 
 class Failing(Counting):
     """Call number `first` fails, and the `many - 1` after it."""

@@ -47,9 +47,14 @@ class Running:
     """A world on the real clock, with its runner going."""
 
     def __init__(
-        self, *channels: FakeChannel, make: Make = local_runner, interval: float = 0.05, grace: float = 0.3
+        self,
+        *channels: FakeChannel,
+        make: Make = local_runner,
+        interval: float = 0.05,
+        grace: float = 0.3,
+        store: Any = None,
     ) -> None:
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         pace = Pace(interval=timedelta(seconds=interval), min_interval=timedelta(seconds=interval / 2))
         clock = cast("Clock", RealClock())
         self.world = World(store=self.store, channels=channels or (FakeChannel(),), pace=pace, clock=clock)

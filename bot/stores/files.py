@@ -9,7 +9,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from pathlib import Path
+
+from bot.errors import StoreError
 
 
 class Files:
@@ -75,6 +79,44 @@ class Files:
         folder.chmod(0o700)
         self.sync_folder(folder.parent)
 
+    def identity(self, fd: int) -> tuple[int, int]:
+        """What tells this open file from every other one that exists."""
+        stat = os.fstat(fd)
+        return stat.st_dev, stat.st_ino
+
+    def leads_to(self, path: Path, file: tuple[int, int]) -> bool:
+        """Whether the path leads to that file."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return False
+        return (stat.st_dev, stat.st_ino) == file
+
+    def print_of(self, path: Path) -> tuple[int, int] | None:
+        """Size and time of a file that is not open, None if it is not there: another file has others.
+
+        (Not its inode: some network file systems number a file anew once nobody has it open.)
+        """
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        return stat.st_size, stat.st_mtime_ns
+
+    def today(self, folder: Path) -> date:
+        """The day in UTC, by the clock of the file system."""
+        probe = folder / ".today"
+        self.close(self.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+        try:
+            return datetime.fromtimestamp(probe.stat().st_mtime, UTC).date()
+        finally:
+            self.unlink(probe)
+
+    def room(self, folder: Path) -> int:
+        """How many bytes may still be written there."""
+        stat = os.statvfs(folder)
+        return stat.f_bavail * stat.f_frsize
+
     def lines(self, path: Path) -> Iterator[bytes]:
         """The file's lines, ends included, read as they are asked for."""
         with path.open("rb") as file:
@@ -91,6 +133,19 @@ def replace_file(files: Files, path: Path, chunks: Iterable[bytes]) -> int:
     Raises `OSError`; the old content is then still there, unless only the last step failed: then it may be either.
     """
     draft = path.with_name(path.name + ".tmp")
+    try:
+        size = _write_draft(files, draft, chunks)
+        files.rename(draft, path)
+    except OSError:
+        # On a full disk the draft would hold the room that somebody makes.
+        with suppress(OSError):
+            files.unlink(draft)
+        raise
+    files.sync_folder(path.parent)
+    return size
+
+
+def _write_draft(files: Files, draft: Path, chunks: Iterable[bytes]) -> int:
     fd = files.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     size = 0
     try:
@@ -100,8 +155,6 @@ def replace_file(files: Files, path: Path, chunks: Iterable[bytes]) -> int:
         files.fsync(fd)
     finally:
         files.close(fd)
-    files.rename(draft, path)
-    files.sync_folder(path.parent)
     return size
 
 
@@ -111,3 +164,11 @@ def reason(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{text} (this is uid {os.getuid()}: give it the folder with chown, or name another data_dir)"
     return text
+
+
+def removed(path: Path) -> StoreError:
+    """What to tell when a file of the store is not the one that this process opened or wrote."""
+    return StoreError(
+        f"{path} was removed or replaced under the running program: nothing can be saved, and nothing is sent. "
+        f"Stop the program, put the folder {path.parent} back (or a backup of it), and start again."
+    )

@@ -16,16 +16,26 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from tinydb.storages import Storage
 
-from bot.errors import StoreError, StoreReadOnly
-from bot.stores.files import Files, reason
-from bot.stores.records import Journal, Loaded, generations, holds_changes, journal_path, load, load_live, unwritable
-from bot.stores.snapshot import META, Meta, Texts, damaged, encode, previous, write_snapshot
+from bot.errors import SchemaTooNew, StoreError, StoreReadOnly
+from bot.stores import backups
+from bot.stores.files import Files, reason, removed
+from bot.stores.records import (
+    Journal,
+    Loaded,
+    generations,
+    holds_changes,
+    journal_path,
+    load,
+    load_live,
+    unwritable,
+)
+from bot.stores.snapshot import META, Damaged, Meta, Texts, damaged, encode, previous, write_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +125,8 @@ class JournalStorage(Storage):
         self._generation = self._kept = 1
         self._snapshot_size = self._journals_size = 0
         self._next_compaction = limit
+        self._snapshot: tuple[int, int] | None = None
+        self._not_backed_up: date | None = None
         self._journal: Journal
         self._open()
         for name, table in self._tables.items():
@@ -255,7 +267,7 @@ class JournalStorage(Storage):
     def _try_to_compact(self) -> None:
         try:
             self._compact()
-        except OSError as e:
+        except (OSError, StoreError) as e:
             log.warning("%s: no new snapshot (%s); the journal goes on and it is tried again later", self.path, e)
             self._next_compaction = self._journals_size + max(self._limit, self._snapshot_size)
 
@@ -263,18 +275,27 @@ class JournalStorage(Storage):
         self._begin_journal()
         self._write_snapshot()
 
-    def _write_snapshot(self) -> None:
+    def _write_snapshot(self, *, keep_previous: bool = True) -> None:
         """Write the snapshot that the present journal goes on from. Raises `OSError`."""
-        self._keep_previous()
-        meta = Meta(schema=self._schema, generation=self._journal.generation, seq=self._journal.seq)
-        self._snapshot_size = write_snapshot(self._files, self.path, meta, self._tables)
+        if keep_previous:
+            self._keep_previous()
+        meta = self._meta()
+        try:
+            self._snapshot_size = write_snapshot(self._files, self.path, meta, self._tables)
+        finally:
+            # Also where it failed: if only the last step did, the new file is in place.
+            self._snapshot = self._files.print_of(self.path)
         self._kept, self._generation = self._generation, meta.generation
         self._journals_size = 0
         self._next_compaction = max(self._limit, self._snapshot_size)
         self._remove_old()
 
+    def _meta(self) -> Meta:
+        return Meta(schema=self._schema, generation=self._journal.generation, seq=self._journal.seq)
+
     def _begin_journal(self) -> None:
         """Send the commits from now on to the next journal; both are replayed until its snapshot is there."""
+        self.check_in_place()
         old = self._journal
         old.mend()
         generation = old.generation + 1
@@ -312,16 +333,13 @@ class JournalStorage(Storage):
     # -- opening ----------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        try:
-            found = (load_live if self.read_only else load)(self._files, self.path, self._schema)
-        except FileNotFoundError:
-            self._check_absent()
+        found = self._load()
+        if found is None:
             self._tables = {}
             self._start(1, 0)
             return
-        except OSError as e:
-            raise StoreError(f"cannot read {self.path}: {reason(e)}") from e
         self._tables = found.tables
+        self._snapshot = self._files.print_of(self.path)
         self._generation = self._kept = found.meta.generation
         self._snapshot_size = found.snapshot_size
         self._journals_size = found.journals_size
@@ -329,16 +347,40 @@ class JournalStorage(Storage):
         if found.meta.schema < self._schema:
             self._migrate(found)
         elif found.meta.alone:
-            self._start(found.last + 1, found.seq)
+            self._start_over(found)
         else:
             self._go_on(found)
 
+    def _load(self) -> Loaded | None:
+        """The store as it is there; None if there is none. Raises `StoreError`, with where and how to go on."""
+        try:
+            return self._found()
+        except SchemaTooNew as e:
+            ways = backups.by_backup(self._files, self.path, self._schema)
+            raise SchemaTooNew("\n".join([str(e), *ways])) from e
+        except Damaged as e:
+            raise StoreError(f"{e}\n{backups.way_on(self._files, self.path, self._schema)}") from e
+        except OSError as e:
+            raise StoreError(f"cannot read {self.path}: {reason(e)}") from e
+
+    def _found(self) -> Loaded | None:
+        try:
+            return (load_live if self.read_only else load)(self._files, self.path, self._schema)
+        except FileNotFoundError:
+            self._check_absent()
+            return None
+        except IsADirectoryError as e:
+            raise damaged(self.path, "it is a folder") from e
+
     def _check_absent(self) -> None:
         """A store without its snapshot is new, unless something else says that there was one."""
-        if previous(self.path).exists() or any(
-            holds_changes(journal_path(self.path, n)) for n in generations(self.path)
-        ):
+        journals = generations(self.path)
+        if max(journals, default=0) > 1 or any(holds_changes(journal_path(self.path, n)) for n in journals):
             raise damaged(self.path, "the file is missing, but its journal is there")
+        if previous(self.path).exists():
+            raise damaged(self.path, "the file is missing, but the generation before it is there")
+        if backups.backups(self.path):
+            raise damaged(self.path, "the file is missing, but backups of it are there")
 
     def _go_on(self, found: Loaded) -> None:
         """Make the last journal ready for the next commit, its torn end cut off."""
@@ -348,14 +390,24 @@ class JournalStorage(Storage):
         with self._or_closed():
             self._journal.mend()
 
-    def _start(self, generation: int, seq: int) -> None:
+    def _start(self, generation: int, seq: int, *, keep_previous: bool = True) -> None:
         """Begin a journal and write the snapshot that it goes on from."""
         if self.read_only:
             return
         self._journal = Journal(self._files, journal_path(self.path, generation), generation, seq, 0)
         with self._or_closed():
             self._journal.begin()
-            self._write_snapshot()
+            self._write_snapshot(keep_previous=keep_previous)
+
+    def _start_over(self, found: Loaded) -> None:
+        """Go on from tables that the journals there do not lead to. The generation before it would not either."""
+        if self.read_only:
+            return
+        try:
+            self._files.unlink(previous(self.path))
+        except OSError as e:
+            raise unwritable(self.path, e) from e
+        self._start(found.last + 1, found.seq, keep_previous=False)
 
     @contextmanager
     def _or_closed(self) -> Iterator[None]:
@@ -366,10 +418,7 @@ class JournalStorage(Storage):
             raise unwritable(self.path, e) from e
 
     def _migrate(self, found: Loaded) -> None:
-        """Bring the tables to the present schema; keep them as they were, under the day of the migration.
-
-        The day is the file system's: the store itself never asks the clock.
-        """
+        """Bring the tables to the present schema; keep them as they were, under the day of the migration."""
         tables = {name: dict(Documents(table)) for name, table in self._tables.items()}
         for step in range(found.meta.schema, self._schema):
             self._migrations[step](tables)
@@ -381,14 +430,39 @@ class JournalStorage(Storage):
             self._keep_backup(found, before)
         except OSError as e:
             raise unwritable(self.path, e) from e
-        self._start(found.last + 1, found.seq)
+        self._start_over(found)
+
+    # -- backups ----------------------------------------------------------------------------------
 
     def _keep_backup(self, found: Loaded, tables: Texts) -> None:
-        """Write the tables as they were to a file that opens by itself, once it is put in the store's place."""
-        name = f"{self.path.stem}.schema-{found.meta.schema}"
-        backup = self.path.with_name(f"{name}{self.path.suffix}")
-        meta = Meta(schema=found.meta.schema, generation=found.last, seq=found.seq, alone=True)
-        write_snapshot(self._files, backup, meta, tables)
-        day = datetime.fromtimestamp(backup.stat().st_mtime, UTC).date()
-        self._files.rename(backup, self.path.with_name(f"{name}.{day}{self.path.suffix}"))
-        self._files.sync_folder(self.path.parent)
+        """Write the tables as they were before a migration."""
+        meta = Meta(schema=found.meta.schema, generation=found.last, seq=found.seq)
+        day = self._files.today(self.path.parent)
+        target = backups.place(self.path, day, f"schema-{found.meta.schema}")
+        backups.write_backup(self._files, target, meta, tables, found.snapshot_size + found.journals_size)
+
+    def back_up(self, day: date) -> None:
+        """Keep a backup of that day, unless there is one or nothing to keep, and forget old ones.
+
+        One that cannot be written is told once a day and tried again. Raises `StoreError` only where the store itself
+        cannot be written any more.
+        """
+        self._check_writable()
+        self.check_in_place()
+        target = backups.place(self.path, day)
+        if not self._journal.seq or target.exists():
+            return
+        try:
+            size = self._snapshot_size + self._journals_size
+            backups.write_backup(self._files, target, self._meta(), self._tables, size)
+            backups.forget_old(self._files, self.path, day)
+        except OSError as e:
+            if self._not_backed_up != day:
+                log.warning("%s: no backup of today: %s; the work goes on, and it is tried again", target, reason(e))
+            self._not_backed_up = day
+
+    def check_in_place(self) -> None:
+        """Raise `StoreError` unless the files are still those that this process opened or wrote."""
+        self._journal.check_in_place()
+        if self._files.print_of(self.path) != self._snapshot:
+            raise removed(self.path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
+from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
 from bot.stores.table import Database, JournalTable
 
@@ -51,7 +52,10 @@ class Ledger:
             files=files,
             observer=self._index.changed,
         )
-        self.batch = self._db.storage.batch  # type: ignore[attr-defined]  # a JournalStorage
+        storage = self._db.storage
+        assert isinstance(storage, JournalStorage)  # noqa: S101  # `Database.default_storage_class`
+        self._storage = storage
+        self.batch = storage.batch
 
     def close(self) -> None:
         """Give the files back. Idempotent."""
@@ -130,6 +134,9 @@ class Ledger:
             self._save(changes)
 
     def _keep(self, changes: Changes | None) -> None:
+        # In a folder that was removed, the archive would be begun anew beside a store that is gone.
+        if changes and changes.contents:
+            self._storage.check_in_place()
         for entry in changes.contents if changes else ():
             if entry.whole or rules.keeps(self._readable(entry.feed_id, entry.key), entry):
                 self._archive.write(entry)
@@ -247,6 +254,9 @@ class Ledger:
 
     def prune(self, sent_before: datetime) -> None:
         self._remove(self._index.sent_before(sent_before), rules.pruned)
+
+    def back_up(self, now: datetime) -> None:
+        self._storage.back_up(now.astimezone(UTC).date())
 
     # -- documents --------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from bot.errors import StoreLocked
-from bot.stores.files import Files
+from bot.stores.files import Files, removed
 
 # `owner` holds the lock for some microseconds; a writer that starts just then must not give up.
 TRIES, PAUSE = 20, 0.01
@@ -24,6 +24,7 @@ class Lock:
         self._path = path
         self._files = files
         self._fd: int | None = None
+        self._file: tuple[int, int] | None = None
 
     def acquire(self) -> None:
         """Take the lock, also that of a dead owner. Raises `StoreLocked`, `OSError`."""
@@ -35,7 +36,12 @@ class Lock:
         except BaseException:
             self._files.close(fd)
             raise
-        self._fd = fd
+        self._fd, self._file = fd, self._files.identity(fd)
+
+    def check_in_place(self) -> None:
+        """Raise `StoreError` if the file is not there any more: another process may have the lock as well, then."""
+        if self._file is not None and not self._files.leads_to(self._path, self._file):
+            raise removed(self._path)
 
     def _take(self, fd: int) -> None:
         for _ in range(TRIES):
@@ -53,6 +59,7 @@ class Lock:
     def release(self) -> None:
         """Give the lock back. Idempotent."""
         fd, self._fd = self._fd, None
+        self._file = None
         if fd is not None:
             self._files.close(fd)
 

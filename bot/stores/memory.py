@@ -217,6 +217,9 @@ class MemoryStore:
     async def prune(self, sent_before: datetime) -> None:
         self._remove([row for row in self._deliveries.values() if rules.prunable(row, sent_before)], rules.pruned)
 
+    async def back_up(self, now: datetime) -> None:
+        pass
+
 
 def _own(state: FeedState) -> FeedState:
     """A copy whose cursor is nobody else's."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import StoreError
-from bot.stores.files import Files, reason
-from bot.stores.snapshot import Meta, Texts, encode, read_snapshot
+from bot.stores.files import Files, reason, removed
+from bot.stores.snapshot import Damaged, Meta, Texts, encode, read_snapshot
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +75,12 @@ class Journal:
         self._files = files
         self._fd: int | None = None
         self._clean = True
+        self._file: tuple[int, int] | None = None
 
     def begin(self) -> None:
         """Create the file, empty, in place of anything that is there."""
         self._fd = self._files.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC)
+        self._file = self._files.identity(self._fd)
         header = _header(self.generation, self.seq)
         self._files.write(self._fd, header)
         self._files.fsync(self._fd)
@@ -93,6 +95,7 @@ class Journal:
             self._clean = False
             self._files.write(fd, record)
             self._files.fsync(fd)
+            self.check_in_place()
         except OSError as e:
             self._try_to_mend()
             raise unwritable(self.path, e) from e
@@ -101,11 +104,16 @@ class Journal:
         self.size += len(record)
 
     def mend(self) -> int:
-        """Cut off what a failed commit left, on a fresh descriptor. Returns the one to write to; raises `OSError`."""
+        """Cut off what a failed commit left, on a fresh descriptor. Returns the one to write to.
+
+        Raises `OSError`, and `StoreError` where the file is not the one that was begun.
+        """
         if self._fd is not None and self._clean:
             return self._fd
         self.close()
+        self.check_in_place()
         self._fd = self._files.open(self.path, os.O_WRONLY | os.O_APPEND)
+        self._file = self._files.identity(self._fd)
         self._clean = False
         self._files.truncate(self._fd, self.size)
         self._files.fsync(self._fd)
@@ -115,8 +123,13 @@ class Journal:
     def _try_to_mend(self) -> None:
         try:
             self.mend()
-        except OSError as e:
-            log.warning("%s: cannot be mended yet (%s); tried again at the next commit", self.path, e.strerror)
+        except (OSError, StoreError) as e:
+            log.warning("%s: cannot be mended yet (%s); tried again at the next commit", self.path, e)
+
+    def check_in_place(self) -> None:
+        """Raise `StoreError` unless the name still leads to the file that is written: else nothing would be saved."""
+        if self._file is not None and not self._files.leads_to(self.path, self._file):
+            raise removed(self.path)
 
     def close(self) -> None:
         """Give the descriptor back; `mend` would open the file again."""
@@ -149,11 +162,14 @@ class Loaded:
     journals_size: int = 0
 
 
-def load(files: Files, path: Path, schema: int) -> Loaded:
-    """Snapshot and journals. Raises `FileNotFoundError` if there is no snapshot, else `StoreError`."""
-    snapshot = read_snapshot(files, path, schema)
-    meta = snapshot.meta
-    found = Loaded(tables=snapshot.tables, meta=meta, last=meta.generation, seq=meta.seq, snapshot_size=snapshot.size)
+def load(files: Files, path: Path, schema: int, *, snapshot: Path | None = None) -> Loaded:
+    """Snapshot and journals; `snapshot` is another generation's file, read in place of `path`.
+
+    Raises `FileNotFoundError` if there is no snapshot, `OSError`, `Damaged` and `SchemaTooNew`.
+    """
+    start = read_snapshot(files, snapshot or path, schema)
+    meta = start.meta
+    found = Loaded(tables=start.tables, meta=meta, last=meta.generation, seq=meta.seq, snapshot_size=start.size)
     if meta.alone:
         found.last = max([meta.generation, *generations(path)])
         return found
@@ -173,6 +189,15 @@ def _begun(path: Path, first: int) -> list[int]:
     return there
 
 
+def is_last(files: Files, path: Path, found: Loaded) -> bool:
+    """Whether nothing was saved after what was found: later journals, if any, go on from there and are empty.
+
+    Raises `OSError`.
+    """
+    later = (generation for generation in generations(path) if generation > found.last)
+    return all(files.read(journal_path(path, n)) == _header(n, found.seq) for n in later)
+
+
 def holds_changes(journal: Path) -> bool:
     """Whether there is anything in the file after its first line."""
     try:
@@ -180,18 +205,20 @@ def holds_changes(journal: Path) -> bool:
             return bool(file.readline()) and bool(file.read(1))
     except FileNotFoundError:
         return False
+    except OSError as e:
+        raise Damaged(f"cannot read {journal}: {reason(e)}.") from e
 
 
-def _journal_missing(path: Path, meta: Meta, there: list[int]) -> StoreError:
+def _journal_missing(path: Path, meta: Meta, there: list[int]) -> Damaged:
     missing = next(n for n in range(meta.generation, meta.generation + len(there) + 1) if n not in there)
     lost = journal_path(path, missing)
     header = _header(missing, meta.seq).decode().strip()
     mend = (
-        f"If there were no changes since {path} was written, or they may be lost: echo '{header}' > {lost}"
+        f"\nIf there were no changes since {path} was written, or they may be lost: echo '{header}' > {lost}"
         if not there
-        else f"Restore the folder {path.parent} from a backup."
+        else ""
     )
-    return StoreError(f"{lost} is missing; it holds the changes since {path} was written. Put it back. {mend}")
+    return Damaged(f"{lost} is missing; it holds the changes since {path} was written. Put it back.{mend}")
 
 
 def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last: bool) -> None:
@@ -200,11 +227,13 @@ def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last
     try:
         header = next(lines, b"")
     except FileNotFoundError as e:
-        raise StoreError(f"{path} went away while it was read") from e
+        raise Damaged(f"{path} went away while it was read.") from e
+    except OSError as e:
+        raise Damaged(f"cannot read {path}: {reason(e)}.") from e
     if header != _header(generation, found.seq):
-        raise StoreError(
+        raise Damaged(
             f"{path} does not begin as it must (after change {found.seq}): it is cut, damaged, or of another store. "
-            f"It was not changed. Restore the folder {path.parent} from a backup."
+            "It was not changed."
         )
     found.last, found.end = generation, len(header)
     for line in lines:
@@ -221,16 +250,18 @@ def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last
 def _check_tail(path: Path, found: Loaded, line: bytes, rest: Iterable[bytes], *, is_last: bool) -> None:
     """Raise unless this line is what a killed process or a power cut leaves: the last one, unfinished.
 
-    Space that was given to the file but not written reads as NUL; whole records hold none.
+    Space that was given to the file but not written reads as NUL, a block at a time; whole records hold none. One NUL
+    alone in the middle is no block: there a bit of a saved record changed.
     """
     later = sum(1 for _ in rest)
-    if is_last and not later and (not line.endswith(b"\n") or b"\0" in line):
+    unwritten = not line.endswith(b"\n") or line.startswith(b"\0") or b"\0\0" in line
+    if is_last and not later and unwritten:
         log.warning("%s: an unfinished change at byte %d is left out; it was never confirmed", path, found.end)
         return
-    raise StoreError(
-        f"{path} is damaged at byte {found.end} (change {found.seq + 1}; {later} lines follow). It was not changed. "
-        f"Restore the folder {path.parent} from a backup, or give up this change and all that follow: "
-        f"truncate -s {found.end} {path}" + ("" if is_last else " and move the later journals away")
+    raise Damaged(
+        f"{path} is damaged at byte {found.end} (change {found.seq + 1}; {later} lines follow). It was not changed.\n"
+        f"To give up this change and all that follow: truncate -s {found.end} {path}"
+        + ("" if is_last else " and move the later journals away")
     )
 
 

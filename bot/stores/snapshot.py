@@ -93,7 +93,7 @@ def _body(tables: Texts) -> Iterator[bytes]:
 
 
 def read_snapshot(files: Files, path: Path, schema: int) -> Snapshot:
-    """Read the file. Raises `FileNotFoundError`, `SchemaTooNew` and `StoreError`, which says how to go on."""
+    """Read the file. Raises `OSError`, `SchemaTooNew` and `Damaged`."""
     lines = files.lines(path)
     first = next(lines, b"")
     own = _own_head(first)
@@ -182,7 +182,7 @@ def _check_schema(meta: Meta, path: Path, schema: int) -> None:
     if meta.schema > schema:
         raise SchemaTooNew(
             f"{path} was written by a newer version (its schema is {meta.schema}, this version knows {schema}). "
-            f"Install the newer version again, or put the backup from before the upgrade in its place."
+            "Install the newer version again, or go back to the store from before the upgrade."
         )
 
 
@@ -191,14 +191,10 @@ def previous(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def damaged(path: Path, what: str) -> StoreError:
-    """What to tell when the file cannot be read: where, why, and how to go on."""
-    copy = previous(path)
-    if copy.exists():
-        mend = f"The generation before it, with the journals beside it, is complete: mv {copy} {path}"
-    else:
-        mend = (
-            f"Restore the folder {path.parent} from a backup. To begin anew instead, move it away; "
-            "each author's present threads are then taken as known and not sent."
-        )
-    return StoreError(f"{path} cannot be read: {what}. It was not changed. {mend}")
+class Damaged(StoreError):
+    """A file of the store is there and cannot be used. Says where and why; how to go on is known to `backups`."""
+
+
+def damaged(path: Path, what: str) -> Damaged:
+    """What to tell when the file cannot be read."""
+    return Damaged(f"{path} cannot be read: {what}. It was not changed.")

@@ -109,7 +109,11 @@ class TinyStore:
     async def _change(self, work: Callable[[], T]) -> T:
         if self._read_only:
             raise StoreReadOnly(f"the store of {self._folder} was opened for reading only")
-        return await self._ask(work)
+        return await self._ask(lambda: self._as_owner(work))
+
+    def _as_owner(self, work: Callable[[], T]) -> T:
+        self._lock.check_in_place()
+        return work()
 
     @staticmethod
     def owner(data_dir: str | Path) -> int | None:
@@ -192,3 +196,6 @@ class TinyStore:
 
     async def prune(self, sent_before: datetime) -> None:
         await self._change(lambda: self._ledger.prune(sent_before))
+
+    async def back_up(self, now: datetime) -> None:
+        await self._change(lambda: self._ledger.back_up(now))

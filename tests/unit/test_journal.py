@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -468,7 +469,7 @@ def test_a_torn_tail_is_cut_at_every_byte(three: Path, tmp_path: Path) -> None:
     for size in range(start, len(whole)):
         for tail in (b"", b"\0" * (len(whole) - size - 1) + b"\n", b"\0" * 5000):
             file.write_bytes(whole[:size] + tail)
-            if whole[:size] + tail == whole:
+            if whole[:size] + tail == whole or tail == b"\0\n":
                 continue
             assert on_disk(three) == expected_after(2)
     db = Database(three)
@@ -694,8 +695,8 @@ def test_an_older_schema_is_migrated_with_a_backup(three: Path) -> None:
     db.close()
 
     assert content(migrated(three, read_only=True)) == after
-    (backup,) = three.parent.glob("store.schema-1.*.json")
-    assert re.fullmatch(r"store\.schema-1\.\d{4}-\d\d-\d\d\.json", backup.name)
+    (backup,) = three.parent.glob("backups/*.json")
+    assert re.fullmatch(r"store-\d{4}-\d\d-\d\d\.schema-1\.json", backup.name)
     with pytest.raises(SchemaTooNew, match="newer version"):
         Database(three)
     shutil.move(backup, three)
@@ -737,3 +738,164 @@ def test_a_fault_in_any_step_of_a_migration_loses_nothing(tmp_path: Path) -> Non
             break
 
     assert first > 10
+
+
+# -- files that vanish or are replaced under the running program ------------------------------------------
+
+
+def gone(path: Path) -> None:
+    """The folder is deleted."""
+    shutil.rmtree(path.parent)
+
+
+def moved(path: Path) -> None:
+    """The folder is renamed."""
+    path.parent.rename(path.parent.with_name("elsewhere"))
+
+
+def swapped(path: Path) -> None:
+    """Another store is put in its place."""
+    moved(path)
+    shutil.copytree(path.parent.with_name("elsewhere"), path.parent)
+
+
+def journal_gone(path: Path) -> None:
+    """Only the journal is deleted."""
+    journal_path(path, 1).unlink()
+
+
+@pytest.mark.parametrize("happens", [gone, moved, swapped, journal_gone])
+def test_a_store_that_was_taken_away_says_so_and_touches_nothing(tmp_path: Path, happens: Any) -> None:
+    """The next commit is an error in words, not a write into nowhere or into files that are not ours."""
+    path = tmp_path / "data" / "store.json"
+    path.parent.mkdir()
+    db = Database(path, files=Counting())
+    put(db, 1)
+    happens(path)
+    before = {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
+    for _ in range(2):
+        with pytest.raises(StoreError, match="removed or replaced under the running program"):
+            put(db, 2)
+        assert content(db) == expected_after(1)
+    with pytest.raises(StoreError, match="removed or replaced"):
+        journal(db).back_up(date(2026, 11, 24))
+    with pytest.raises(StoreError, match="removed or replaced"):
+        journal(db).compact()
+    db.close()
+
+    assert {file: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()} == before
+
+
+def test_a_store_that_comes_back_goes_on(tmp_path: Path) -> None:
+    """A folder that was away for a while, and is the same, is written again without a restart; nothing is lost."""
+    path = tmp_path / "data" / "store.json"
+    path.parent.mkdir()
+    db = Database(path, files=Counting())
+    put(db, 1)
+    moved(path)
+    assert not taken(db, 2)
+    path.parent.with_name("elsewhere").rename(path.parent)
+    put(db, 2)
+    db.close()
+
+    assert on_disk(path) == expected_after(2)
+
+
+def test_a_snapshot_that_was_replaced_is_noticed_and_kept(three: Path) -> None:
+    """A file that somebody put in the snapshot's place is not written over: not at a backup, not at the end."""
+    db = Database(three, limit=1)
+    put(db, 4)
+    three.write_bytes(b"mine")
+    with pytest.raises(StoreError, match=r"store\.json was removed or replaced"):
+        journal(db).back_up(date(2026, 11, 24))
+    put(db, 5)
+    db.close()
+
+    assert three.read_bytes() == b"mine"
+
+
+# -- the whole corpus: refused in words, or exactly what was saved ----------------------------------------
+
+
+def outcomes(path: Path) -> dict[str, dict[str, str]] | None:
+    """What is read, None if it is refused; the same by a reader and by the writer, and a refusal changes nothing."""
+    before = {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
+    try:
+        found = on_disk(path)
+    except StoreError as error:
+        assert str(path.parent) in str(error)
+        with pytest.raises(StoreError):
+            Database(path, files=Counting())
+        assert {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before
+        return None
+    return found
+
+
+def test_a_file_cut_at_any_byte_is_refused_or_read_as_some_commit_left_it(six: Path) -> None:
+    """A snapshot that is cut anywhere is refused. A journal that is cut looks like one whose last commit was cut short:
+    it is read up to there, never as empty; cut within its first line it is refused."""
+    for file in (six, journal_path(six, 2)):
+        whole = file.read_bytes()
+        header = whole.index(b"\n") + 1
+        for size in range(len(whole)):
+            file.write_bytes(whole[:size])
+            found = outcomes(six)
+            if file == six or size < header:
+                assert found is None, (file.name, size)
+            else:
+                assert found in [expected_after(n) for n in (3, 4, 5)], (file.name, size)
+        file.write_bytes(whole)
+
+
+@pytest.mark.parametrize("mask", [1, 32, 128])
+def test_a_changed_bit_is_refused_or_only_the_unfinished_end(six: Path, mask: int) -> None:
+    """No single changed bit, anywhere, is read as something that was never saved."""
+    for file in (six, journal_path(six, 2)):
+        whole = file.read_bytes()
+        for place in range(len(whole)):
+            file.write_bytes(whole[:place] + bytes([whole[place] ^ mask]) + whole[place + 1 :])
+            found = outcomes(six)
+            assert found in (None, expected_after(5)), (file.name, place)
+            assert found is None or (file != six and place == len(whole) - 1), (file.name, place)
+        file.write_bytes(whole)
+
+
+def in_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def of_another_store(path: Path) -> None:
+    other = path.parent / "other" / "store.json"
+    other.parent.mkdir()
+    db = Database(other, files=Counting())
+    for n in range(1, 4):
+        if n == 2:
+            journal(db).compact()
+        put(db, n, "b")
+    db.close()
+    path.write_bytes((other.parent / path.name).read_bytes())
+
+
+@pytest.mark.parametrize("name", ["store.json", "store.2.journal"])
+@pytest.mark.parametrize("change", [in_folder, of_another_store])
+def test_what_is_no_file_of_this_store_is_refused(six: Path, name: str, change: Any) -> None:
+    """A folder in a file's place, or another store's file: refused, with the file's name and the way on."""
+    change(six.with_name(name))
+
+    for read_only in (True, False):
+        with pytest.raises(StoreError, match=re.escape(str(six.with_name(name)))) as caught:
+            Database(six, read_only=read_only, files=Counting())
+        assert "Restore the folder" in str(caught.value)
+
+
+def test_swapped_journals_are_refused(path: Path) -> None:
+    """A journal under another's number is not replayed."""
+    db = Database(path, files=Counting())
+    put(db, 1)
+    journal(db).compact()
+    put(db, 2)
+    shutil.copy(journal_path(path, 1), journal_path(path, 2))
+
+    with pytest.raises(StoreError, match=r"store\.2\.journal does not begin as it must"):
+        Database(path, files=Counting())
