@@ -23,9 +23,25 @@ from tests.sites import Answer
 
 PROGRAMS_OWN = 20.0
 SQUEEZED_IN = (
-    b"<div>" * 40, b"</div>" * 9, b"<!--", b"<b><i><u>", b"<table>", b"<select>", b"<svg><title>", b"<template>", b"</body>",
-    b"\0", b"\xff\xfe", b"&#xD800;", b"<script>", b"<plaintext>", b"<textarea>", b"<base href=//FOREIGN:PORT/>", b"]]>", b"<a \"'",
-)  # fmt: skip
+    b"<div>" * 40,
+    b"</div>" * 9,
+    b"<!--",
+    b"<b><i><u>",
+    b"<table>",
+    b"<select>",
+    b"<svg><title>",
+    b"<template>",
+    b"</body>",
+    b"\0",
+    b"\xff\xfe",
+    b"&#xD800;",
+    b"<script>",
+    b"<plaintext>",
+    b"<textarea>",
+    b"<base href=//FOREIGN:PORT/>",
+    b"]]>",
+    b"<a \"'",
+)
 
 
 def mutations(chance: random.Random) -> list[BadPage]:

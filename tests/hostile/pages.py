@@ -1,7 +1,7 @@
 """Bad pages, as data: what a server does, where, and what is to come of it.
 
-Bodies are made when asked for, so that the table costs nothing to import. `FOREIGN` and `PORT` in an answer stand for the
-address and the port of a server that must not be asked; `HERE` for the site's own address.
+Bodies are made when asked for, so that the table costs nothing to import. `FOREIGN` and `PORT` in an answer stand for
+the address and the port of a server that must not be asked; `HERE` for the site's own address.
 """
 
 from __future__ import annotations
@@ -130,8 +130,12 @@ def _encodings() -> Iterator[BadPage]:
     yield BadPage(
         "thousands of gzip members", instead(lambda: gzip.compress(b"") * 5000, Content_Encoding="gzip"), ParseError
     )
-    yield BadPage("empty gzip blocks", instead(lambda: b"\x1f\x8b\x08\0\0\0\0\0\0\3" + b"\0\0\0\xff\xff" * 3_000_000,
-                                               Content_Encoding="gzip"), ParseError, heavy=True)  # fmt: skip
+    yield BadPage(
+        "empty gzip blocks",
+        instead(lambda: b"\x1f\x8b\x08\0\0\0\0\0\0\3" + b"\0\0\0\xff\xff" * 3_000_000, Content_Encoding="gzip"),
+        ParseError,
+        heavy=True,
+    )
 
 
 def _endless() -> Iterator[BadPage]:
@@ -155,8 +159,11 @@ def _endless() -> Iterator[BadPage]:
     yield BadPage(
         "9,000 headers", raw(OK + b"".join(b"X-%d: y\r\n" % n for n in range(9_000)) + b"\r\n"), TemporarySourceError
     )
-    yield BadPage("9,000 cookies", raw(lambda page: OK + b"".join(b"Set-Cookie: a%d=b\r\n" % n for n in range(9_000))
-                                       + b"\r\n" + page), TemporarySourceError)  # fmt: skip
+    yield BadPage(
+        "9,000 cookies",
+        raw(lambda page: OK + b"".join(b"Set-Cookie: a%d=b\r\n" % n for n in range(9_000)) + b"\r\n" + page),
+        TemporarySourceError,
+    )
     yield BadPage(
         "endless error page",
         dripping(b"x" * 9_999, b"HTTP/1.1 500 No\r\nConnection: close\r\n\r\n"),
@@ -215,8 +222,12 @@ def _cut() -> Iterator[BadPage]:
             TemporarySourceError,
             place,
         )
-        yield BadPage("gzip with a wrong checksum", plain(lambda p: gzip.compress(p)[:-8] + bytes(8), Content_Encoding="gzip"),
-                      TemporarySourceError, place)  # fmt: skip
+        yield BadPage(
+            "gzip with a wrong checksum",
+            plain(lambda p: gzip.compress(p)[:-8] + bytes(8), Content_Encoding="gzip"),
+            TemporarySourceError,
+            place,
+        )
         yield BadPage("closed in the head", plain(lambda p: p[:150]), SourceError, place)
     yield BadPage("half a thread, properly ended", plain(half), SourceError, "thread")
     yield BadPage(
@@ -280,7 +291,7 @@ def _monsters() -> Iterator[BadPage]:
         "entities": lambda: b"&amp;&#x26;&notit;" * 300_000,
         "NULs": lambda: bytes(3 * MB),
         "ordinary, 3 MB": lambda: (
-            b'<p class="a"><a href="/help">some words</a> and more, until it is an ordinary length of text at last, as people write it</p>'
+            b'<p class="a"><a href="/help">some words</a> and more, until it is at last a text as long as people write it</p>'
             * 22_000
         ),
     }.items():
@@ -319,25 +330,75 @@ EXTERNAL = (
 
 def _xml() -> Iterator[BadPage]:
     yield BadPage("billion laughs", instead(BOMB, Content_Type="application/xml"), ParseError)
-    yield BadPage("quadratic blow-up", instead(lambda: b'<!DOCTYPE x [<!ENTITY a "' + b"x" * 99_999 + b'">]><x>' + b"&a;" * 9_999
-                  + b"</x>", Content_Type="application/xml"), ParseError)  # fmt: skip
+    yield BadPage(
+        "quadratic blow-up",
+        instead(
+            lambda: b'<!DOCTYPE x [<!ENTITY a "' + b"x" * 99_999 + b'">]><x>' + b"&a;" * 9_999 + b"</x>",
+            Content_Type="application/xml",
+        ),
+        ParseError,
+    )
     yield BadPage(
         "external entities", plain(lambda p: EXTERNAL + p + b"&f;&h;", Content_Type="application/xhtml+xml"), None
     )
-    yield BadPage("an RSS feed", instead(b'<?xml version="1.0"?><rss><channel><item><link>http://FOREIGN:PORT/thread/1</link>'
-                  b"</item></channel></rss>", Content_Type="application/rss+xml"), ParseError)  # fmt: skip
+    yield BadPage(
+        "an RSS feed",
+        instead(
+            b'<?xml version="1.0"?><rss><channel><item><link>http://FOREIGN:PORT/thread/1</link>'
+            b"</item></channel></rss>",
+            Content_Type="application/rss+xml",
+        ),
+        ParseError,
+    )
     yield BadPage("XInclude", plain(inside(b'<xi:include href="http://FOREIGN:PORT/x" parse="text"/>')), None)
 
 
 SPELLINGS = [
-    b"127.0.0.2", b"2130706434", b"0x7f000002", b"0x7f.2", b"017700000002", b"0177.0.0.2", b"127.2", b"127.0.2",
-    b"127.0.0.2.", b"[::ffff:127.0.0.2]", b"[::ffff:7f00:2]", b"[::127.0.0.2]", b"[64:ff9b::7f00:2]", b"[2002:7f00:2::]",
-    b"[::1]", b"[::]", b"[fe80::1%25lo]", b"[fe80::1%lo]", b"[fc00::1]", b"%31%32%37.0.0.2", b"127%2E0.0.2", b"localhost",
-    b"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.2", b"127\xe3\x80\x820\xe3\x80\x820\xe3\x80\x822", b"\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.2",
-    b"0", b"0.0.0.0", b"10.0.0.1", b"172.16.0.1", b"192.168.1.1", b"169.254.169.254", b"100.64.0.1", b"224.0.0.1",
-    b"255.255.255.255", b"[::ffff:169.254.169.254]", b"metadata.google.internal", b"a@127.0.0.2", b"1.2.3.4@127.0.0.2",
-    b"127.0.0.1\\@127.0.0.2", b"127.0.0.2#@example.org", b"127.0.0.2\t", b"rebinds.example", b"mixed.example", b"private.example",
-]  # fmt: skip
+    b"127.0.0.2",
+    b"2130706434",
+    b"0x7f000002",
+    b"0x7f.2",
+    b"017700000002",
+    b"0177.0.0.2",
+    b"127.2",
+    b"127.0.2",
+    b"127.0.0.2.",
+    b"[::ffff:127.0.0.2]",
+    b"[::ffff:7f00:2]",
+    b"[::127.0.0.2]",
+    b"[64:ff9b::7f00:2]",
+    b"[2002:7f00:2::]",
+    b"[::1]",
+    b"[::]",
+    b"[fe80::1%25lo]",
+    b"[fe80::1%lo]",
+    b"[fc00::1]",
+    b"%31%32%37.0.0.2",
+    b"127%2E0.0.2",
+    b"localhost",
+    b"\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.2",
+    b"127\xe3\x80\x820\xe3\x80\x820\xe3\x80\x822",
+    b"\xe2\x91\xa0\xe2\x91\xa1\xe2\x91\xa6.0.0.2",
+    b"0",
+    b"0.0.0.0",
+    b"10.0.0.1",
+    b"172.16.0.1",
+    b"192.168.1.1",
+    b"169.254.169.254",
+    b"100.64.0.1",
+    b"224.0.0.1",
+    b"255.255.255.255",
+    b"[::ffff:169.254.169.254]",
+    b"metadata.google.internal",
+    b"a@127.0.0.2",
+    b"1.2.3.4@127.0.0.2",
+    b"127.0.0.1\\@127.0.0.2",
+    b"127.0.0.2#@example.org",
+    b"127.0.0.2\t",
+    b"rebinds.example",
+    b"mixed.example",
+    b"private.example",
+]
 """Hosts that are no open ones, spelled so that each has deceived some program. The last three are names whose
 addresses are private."""
 
@@ -346,8 +407,20 @@ def _redirects() -> Iterator[BadPage]:
     for host in SPELLINGS:
         name = host.decode("utf-8", "replace").replace("\t", "TAB")
         yield BadPage(f"to {name}", redirect(b"http://" + host + b":PORT/secret"), SourceError)
-    for to in (b"file:///etc/passwd", b"ftp://FOREIGN:PORT/", b"data:text/html,<h1>hi</h1>", b"javascript:alert(1)", b"gopher://FOREIGN:PORT/",
-               b"ws://FOREIGN:PORT/", b"unix:///run/docker.sock", b"http://", b"http:///x", b"http://[", b"http://FOREIGN:99999/", b"\\\\FOREIGN\\x"):  # fmt: skip
+    for to in (
+        b"file:///etc/passwd",
+        b"ftp://FOREIGN:PORT/",
+        b"data:text/html,<h1>hi</h1>",
+        b"javascript:alert(1)",
+        b"gopher://FOREIGN:PORT/",
+        b"ws://FOREIGN:PORT/",
+        b"unix:///run/docker.sock",
+        b"http://",
+        b"http:///x",
+        b"http://[",
+        b"http://FOREIGN:99999/",
+        b"\\\\FOREIGN\\x",
+    ):
         yield BadPage(f"to {to.decode()}", redirect(to), SourceError)
     yield BadPage("to //foreign", redirect(b"//FOREIGN:PORT/x"), SourceError)
     yield BadPage("to a foreign host, for a thread", redirect(b"http://FOREIGN:PORT/x"), SourceError, "thread")
@@ -439,12 +512,24 @@ def _lies() -> Iterator[BadPage]:
     )
     yield BadPage("200: cards of others among the author's", plain(inside(pages.HOME)), None)
     for status, error in {
-        "206 Partial Content": TemporarySourceError, "204 No Content": ParseError, "205 Reset Content": ParseError,
-        "304 Not Modified": ParseError, "400 Bad Request": ParseError, "403 Forbidden": SourceRefused, "404 Not Found": FeedGone,
-        "410 Gone": FeedGone, "429 Slow Down": TemporarySourceError, "451 Unavailable": SourceRefused, "418 Teapot": ParseError,
-        "500 Oops": TemporarySourceError, "502 Bad Gateway": TemporarySourceError, "503 No": TemporarySourceError,
-        "504 Late": TemporarySourceError, "520 Odd": TemporarySourceError, "999 No": TemporarySourceError,
-    }.items():  # fmt: skip
+        "206 Partial Content": TemporarySourceError,
+        "204 No Content": ParseError,
+        "205 Reset Content": ParseError,
+        "304 Not Modified": ParseError,
+        "400 Bad Request": ParseError,
+        "403 Forbidden": SourceRefused,
+        "404 Not Found": FeedGone,
+        "410 Gone": FeedGone,
+        "429 Slow Down": TemporarySourceError,
+        "451 Unavailable": SourceRefused,
+        "418 Teapot": ParseError,
+        "500 Oops": TemporarySourceError,
+        "502 Bad Gateway": TemporarySourceError,
+        "503 No": TemporarySourceError,
+        "504 Late": TemporarySourceError,
+        "520 Odd": TemporarySourceError,
+        "999 No": TemporarySourceError,
+    }.items():
         yield BadPage(status, instead(b"", status), error)
     for status in ("404 Not Found", "503 No", "204 No Content", "304 Not Modified"):
         yield BadPage(status, instead(b"", status), SourceError, "thread")

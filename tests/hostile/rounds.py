@@ -1,8 +1,8 @@
 """Tries bad pages on the real client, source and flow: one author on the bad page, one healthy, on one site.
 
-`python -m tests.hostile.rounds` tries the whole table in this process and prints one line of JSON for each page, the last
-one for the process. Every connection is seen where Python makes it, so that none to a foreign address goes unseen, and
-none leaves the machine.
+`python -m tests.hostile.rounds` tries the whole table in this process and prints one line of JSON for each page, the
+last one for the process. Every connection is seen where Python makes it, so that none to a foreign address goes unseen,
+and none leaves the machine.
 """
 
 from __future__ import annotations
