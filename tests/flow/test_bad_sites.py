@@ -1,4 +1,4 @@
-"""One author dead, slow, moved or lying, over the real client and source: the others are unaffected, nothing is lost."""
+"""One author dead, slow, moved or lying, over the real client and source: the others are served, nothing is lost."""
 
 from __future__ import annotations
 
@@ -186,8 +186,8 @@ async def test_half_a_page_with_the_etag_of_the_whole(trial):
     half = whole[: whole.index(NEW.key.encode())]
 
     async def half_first(asked, writer):
-        page = answer("304 Not Modified") if asked.headers.get("if-none-match") == etag else answer(body=sent, ETag=etag)
-        writer.write(page)
+        unchanged = asked.headers.get("if-none-match") == etag
+        writer.write(answer("304 Not Modified") if unchanged else answer(body=sent, ETag=etag))
 
     trial.served.answers[path], sent = half_first, half
     await trial.round(due=False, hours=1)

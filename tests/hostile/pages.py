@@ -291,7 +291,7 @@ def _monsters() -> Iterator[BadPage]:
         "entities": lambda: b"&amp;&#x26;&notit;" * 300_000,
         "NULs": lambda: bytes(3 * MB),
         "ordinary, 3 MB": lambda: (
-            b'<p class="a"><a href="/help">some words</a> and more, until it is at last a text as long as people write it</p>'
+            b'<p class="a"><a href="/help">some words</a> and more, until it is a text as long as people write it</p>'
             * 22_000
         ),
     }.items():

@@ -306,6 +306,7 @@ async def test_no_secret_in_reason(client):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (205, ParseError),
         (400, ParseError), (401, SourceRefused), (403, SourceRefused), (404, FeedGone), (405, ParseError),
         (406, ParseError), (408, TemporarySourceError), (410, FeedGone), (418, ParseError), (425, TemporarySourceError),
         (429, TemporarySourceError), (451, SourceRefused), (500, TemporarySourceError), (502, TemporarySourceError),
