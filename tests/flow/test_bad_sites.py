@@ -73,6 +73,25 @@ async def test_one_dripping_page_does_not_keep_the_others_from_being_read(trial)
     assert set(trial.arrived()) >= {one.key for one in MANY[:-1]}
 
 
+async def test_a_page_with_little_time_left_has_not_failed(trial):
+    """A waiting thread whose page had less than half of the time, because another took it, is not counted as failed."""
+
+    async def slowly(asked, writer):
+        await asyncio.sleep(TIMEOUT * 0.35)
+        writer.write(answer(body=thread_page(next(one for one in MANY if one.key in asked.path)).encode()))
+
+    publish_many(trial, answer("502 No"))
+    await trial.round(due=False, hours=1)
+    before = {one.key: one.looks for one in (await known(trial)).values() if one.state == "waiting"}
+    publish_many(trial, slowly)
+    trial.clock.advance(minutes=10)
+    await trial.poller.look_again(*[one for one in (await known(trial)).values() if one.state == "waiting"])
+    still = [one for one in (await known(trial)).values() if one.state == "waiting"]
+
+    assert len(still) == 3
+    assert [one.looks for one in still] == [before[one.key] for one in still]
+
+
 async def test_looks_at_waiting_threads_share_their_time(trial):
     """A round with five waiting threads of a dripping site ends after one and a half time-outs."""
     publish_many(trial, DRIPS)
