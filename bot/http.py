@@ -294,6 +294,10 @@ def error_of(feed_id: str, host: str, answer: Response, not_before: datetime | N
         return SourceRefused(feed_id, f"{host} wants a browser to pass its challenge ({status})")
     if status == 206:
         return TemporarySourceError(feed_id, f"{host} sent a part of the page only (206)")
+    if status < 200:
+        return TemporarySourceError(feed_id, f"{host} does not speak proper HTTP ({status})")
+    if status in (204, 205):
+        return ParseError(feed_id, f"{host} sent no page ({status})")
     if status < 300 or status == 304 or status in _REDIRECTS:
         return None
     kind, reason = _STATUS.get(status, (ParseError, "does not answer what we asked"))

@@ -102,14 +102,14 @@ class Poller:
     async def look_again(self, *waiting: Known) -> None:
         """Try the own pages of threads of one author that wait to be announced, and commit what came of each.
 
-        All within the time of one look; those that it does not suffice for stay due. Raises `StoreError`, once the
-        others were tried.
+        All within the time of one look, in the order given; those that it does not suffice for stay due. Raises
+        `StoreError`, once the others were tried.
         """
         failed: StoreError | None = None
         async with self._alone(waiting[0].feed_id):
             with within(Allowance(self.timeout)) as allowance:
-                # A page that drips at each look must not use up the time of those that were not asked yet.
-                for thread in sorted(waiting, key=lambda thread: thread.looks):
+                # The longest due first: a page that drips is due later than those it used up the time of.
+                for thread in waiting:
                     if allowance.left <= 0:
                         break
                     try:

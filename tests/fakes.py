@@ -14,6 +14,7 @@ from bot.errors import (
     ChannelRejected,
     DeliveryInDoubt,
     FeedGone,
+    HostDown,
     HostHeld,
     SourceError,
     SourceRefused,
@@ -160,6 +161,8 @@ class FakeSource:
             raise TemporarySourceError(feed_id, "fake.example answered 503", not_before=self.site.not_before)
         if fault == "held":
             raise HostHeld(feed_id, "fake.example asked for a pause", not_before=self.site.not_before)
+        if fault == "dead":
+            raise HostDown(feed_id, "fake.example did not answer others", until=self.site.not_before or START)
         if fault == "login":
             raise SourceRefused(feed_id, "fake.example wants a login")
         if fault == "bug":

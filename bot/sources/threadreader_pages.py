@@ -34,8 +34,8 @@ _FOREIGN = re.compile(r"\W*(?:related|trending|popular|recommended|other) thread
 _LOGIN = re.compile(r"\b(?:log ?in|sign ?in|captcha|verify (?:that )?you are|are you (?:a )?human)\b", re.IGNORECASE)
 
 _MOST_LOOKED_AT: Final = 6_000
-"""Elements of a page that are looked at one by one, each with what stands around it: 46,000 headings, 110 deep, took 5 s.
-A thread of 3,000 posts has about 3,000."""
+"""Elements of a page that are looked at one by one, each with what stands around it: 46,000 headings, 110 deep, took
+5 s. A thread of 3,000 posts has about 3,000."""
 _MOST_CARDS: Final = 1_000
 """Real pages have 15 at the most."""
 _MOST_HEADINGS: Final = 20
@@ -158,11 +158,15 @@ def is_cut(body: bytes) -> bool:
 def _tree(asked: Asked, body: bytes) -> LexborHTMLParser:
     try:
         tree = html.parse(body)
-        if len(tree.css(_LOOKED_AT)) > _MOST_LOOKED_AT:
-            raise html.TooHeavy("thousands of threads, headings and links to authors")
     except html.TooHeavy as error:
-        raise ParseError(asked.feed_id, f"the page is not like any that we know: {error}") from error
+        raise _unlike(asked, str(error)) from error
+    if len(tree.css(_LOOKED_AT)) > _MOST_LOOKED_AT:
+        raise _unlike(asked, "thousands of threads, headings and links to authors")
     return tree
+
+
+def _unlike(asked: Asked, how: str) -> ParseError:
+    return ParseError(asked.feed_id, f"the page is not like any that we know: {how}")
 
 
 def _page_author(tree: LexborHTMLParser, wanted: Author) -> Author:
@@ -293,7 +297,7 @@ class Card:
 def _listed(asked: Asked, tree: LexborHTMLParser) -> list[Card]:
     cards = list(islice(_cards(tree), _MOST_CARDS + 1))
     if len(cards) > _MOST_CARDS:
-        raise ParseError(asked.feed_id, f"the page is not like any that we know: more than {_MOST_CARDS} threads")
+        raise _unlike(asked, f"more than {_MOST_CARDS} threads")
     return cards
 
 

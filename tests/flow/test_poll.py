@@ -394,6 +394,31 @@ async def test_a_look_that_the_host_s_hold_forbade_does_not_count(world):
     assert world.arrived() == ["new"]
 
 
+async def test_a_look_at_a_dead_host_is_made_when_it_is_asked_again(world):
+    """A thread whose host is left alone stays due, for when the host is asked again; the author is not held."""
+    await world.follow()
+    world.site.publish("new", START + timedelta(minutes=1))
+    world.site.thread_fault, world.site.not_before = "dead", START + timedelta(hours=1, minutes=5)
+    await world.round()
+    waiting = (await known(world))["new"]
+    world.site.thread_fault = ""
+    await world.round(hours=0.1)
+
+    assert (waiting.looks, waiting.look_at) == (0, world.site.not_before)
+    assert (await state(world)).held_until is None
+    assert world.arrived() == ["new"]
+
+
+@pytest.mark.parametrize("fault", ["held", "dead"])
+async def test_a_deeper_page_that_was_not_asked_for_has_not_failed(world, fault):
+    """A hold on the host is no failure of the sweep."""
+    await world.follow()
+    world.site.deeper_fault, world.site.not_before = fault, START + timedelta(hours=26)
+    await world.round(hours=25)
+
+    assert (await state(world)).sweep_failures == 0
+
+
 async def test_a_bug_on_one_thread_s_page_keeps_no_other_back(world, caplog):
     """An exception that nobody expected is that page's failure alone."""
     await world.follow()

@@ -10,6 +10,7 @@ from aiohttp.abc import AbstractResolver
 from bot.addresses import Addresses, literal
 from bot.errors import (
     FeedGone,
+    HostDown,
     HostHeld,
     ParseError,
     SourceError,
@@ -306,6 +307,7 @@ async def test_no_secret_in_reason(client):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (205, ParseError),
         (400, ParseError), (401, SourceRefused), (403, SourceRefused), (404, FeedGone), (405, ParseError),
         (406, ParseError), (408, TemporarySourceError), (410, FeedGone), (418, ParseError), (425, TemporarySourceError),
         (429, TemporarySourceError), (451, SourceRefused), (500, TemporarySourceError), (502, TemporarySourceError),
@@ -627,6 +629,33 @@ async def test_probe_reopens_the_host(client, clock):
         await probe
 
         assert (await http.get(f"{s.url}/page", feed_id="b")).body == b"ok"
+
+
+async def test_a_page_that_is_too_large_is_an_answer(client):
+    """A host that sends too much is not dead: failures before it do not count on."""
+    async with site(answer("502 No"), large=answer(body=b"x" * 2000), page=answer(body=b"ok")) as s:
+        http = client(max_body=1000)
+        for feed in "abcd":
+            await failure(http.get(f"{s.url}/{feed}", feed_id=feed))
+        await failure(http.get(f"{s.url}/large", feed_id="e"))
+        await failure(http.get(f"{s.url}/f", feed_id="f"))
+
+        assert (await http.get(f"{s.url}/page", feed_id="a")).body == b"ok"
+
+
+async def test_a_host_that_fails_several_feeds_is_left_alone(client, clock):
+    """After the fifth failure in a row nobody asks, and the error says why; half a minute later one may."""
+    async with site(answer("502 No"), page=answer(body=b"ok")) as s:
+        http = client()
+        for feed in "abcde":
+            await failure(http.get(f"{s.url}/{feed}", feed_id=feed))
+        error = await failure(http.get(f"{s.url}/page", feed_id="f"))
+        clock.passes(seconds=30)
+
+        assert type(error) is HostDown
+        assert error.until == clock.now
+        assert error.reason == "127.0.0.1 did not answer others just now; it is asked again at 2026-09-01 12:00:30 UTC"
+        assert (await http.get(f"{s.url}/page", feed_id="f")).body == b"ok"
 
 
 def holds():

@@ -405,11 +405,15 @@ def test_cut_listing_is_never_empty(cut):
         b"<a " + b" ".join(b'a%d="<>"' % n for n in range(100_000)) + b">",
         b'<a =" b=">" ' + b" ".join(b"a%d" % n for n in range(100_000)) + b">",
         b"".join(b"<p><b a=%d>" % n for n in range(2_900)),
+        b"<select>" + b"<option>" * 3_000,
+        b"".join(b"<html a%d>" % n for n in range(50)),
+        (b"<p " + b" ".join(b"a%d" % n for n in range(290)) + b">") * 2_000,
         b"<" * 500_000,
         b"x" * (html.MAX_BYTES + 1),
     ],
-    ids=["div", "list", "scopes", "comments", "attributes", "quoted", "odd-quotes", "formatting", "tags", "bytes"],
-)
+    ids=["div", "list", "scopes", "comments", "attributes", "quoted", "odd-quotes", "formatting", "options", "roots",
+         "all-attributes", "tags", "bytes"],
+)  # fmt: skip
 def test_monstrous_pages(body):
     """A page that would take the parser seconds is refused before it."""
     with pytest.raises(html.TooHeavy):
@@ -421,7 +425,7 @@ def test_monstrous_pages(body):
 @pytest.mark.parametrize(
     "body",
     [
-        b"<div>" * 900 + b"</div>" * 900,
+        b"<div>" * 90 + b"</div>" * 90,
         b'<p>a<br>b<li>c<td>d<img src="data:image/png;base64,' + b"A/+=" * 20_000 + b'">' * 3,
         b"<script>" + b"if (a < b) '<div>';" * 9_000 + b"</script>",
         b"<p>" * 20_000,
@@ -433,6 +437,32 @@ def test_monstrous_pages(body):
 def test_ordinary_pages(body):
     """What sloppy but ordinary pages have is let through."""
     html.check(body)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b"<div>" * 80 + b"<h1>x</h1>" * 7_000,
+        b'<p class="thread-card"><a href="/thread/1">x</a></p>' * 1_500,
+        b'<div data-link-href="/thread/1.html">' + b"<a href=x>x</a>" * 7_000,
+    ],
+    ids=["headings", "cards", "links-in-a-card"],
+)
+def test_pages_with_too_much_to_look_at(extra):
+    """What a parser reads quickly may still be too much to be looked at, one element after the other."""
+    body = author_page(PETRA, listed_card(thread(1))).encode().replace(b"</body>", extra + b"</body>")
+    html.check(body)
+    with pytest.raises(ParseError, match="not like any that we know"):
+        parse_listing(body, asked("PolarPetra"))
+
+
+def test_posts_inside_each_other():
+    """A post within a post is part of it, not read once for each: ninety of them took minutes."""
+    posts = b"<div id=tweet_9 class=content-tweet>" * 50 + b"words " * 100 + b"</div>" * 50
+    body = thread_page(thread(1)).encode().replace(b"</article>", posts + b"</article>")
+    page = parse_thread(body, asked("PolarPetra"), thread(1).key)
+
+    assert len(page.entry.posts) == 3
 
 
 def test_long_thread():
