@@ -132,6 +132,7 @@ class Scene:
     places: Sequence[Receiver]
     folder: Path
     timeout: float
+    hurried: bool = False
     clock: JumpingClock = field(default_factory=JumpingClock)
     published: list[str] = field(default_factory=list)
 
@@ -167,8 +168,8 @@ class Scene:
 
     # -- what happens -----------------------------------------------------------------------------
 
-    def publish(self) -> str:
-        """A new thread appears."""
+    async def publish(self) -> str:
+        """A new thread appears; where nothing is measured, the next look at its author comes at once."""
         now = self.clock()
         number = len(self.published)
         posts = tuple(
@@ -176,12 +177,14 @@ class Scene:
         )
         self.site.publish(SampleThread(author=AUTHOR, posts=posts))
         self.published.append(posts[0].id)
+        if self.hurried:
+            await self.skip(1.2)
         return posts[0].id
 
     async def tell_others(self) -> float:
         """Publish a thread; seconds until the slowest of the others has it."""
         began = time.monotonic()
-        key = self.publish()
+        key = await self.publish()
         await eventually(lambda: all(key in place.copies() for place in self.others), within=PATIENCE)
         return max(next(one.at for one in place.arrived if key in one.keys) for place in self.others) - began
 
@@ -221,7 +224,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(kind: Kind, folder: Path, *, timeout: float = 20.0) -> AsyncIterator[Scene]:
+async def scene(kind: Kind, folder: Path, *, timeout: float = 20.0, hurried: bool = False) -> AsyncIterator[Scene]:
     """Eight channels, two of each kind; the first, of this kind, is the one that will fail."""
     kinds = (kind, *(other for other in KINDS * 2 if other != kind), kind)
     async with AsyncExitStack() as stack:
@@ -230,7 +233,7 @@ async def scene(kind: Kind, folder: Path, *, timeout: float = 20.0) -> AsyncIter
         stack.push_async_callback(site.stop)
         names = [f"{one}{number}" for number, one in enumerate(kinds)]
         places = [await stack.enter_async_context(receiving(*pair)) for pair in zip(kinds, names, strict=True)]
-        made_scene = Scene(site, places, folder, timeout)
+        made_scene = Scene(site, places, folder, timeout, hurried)
         await made_scene.start()
         try:
             yield made_scene
@@ -241,19 +244,21 @@ async def scene(kind: Kind, folder: Path, *, timeout: float = 20.0) -> AsyncIter
 # -- one case -------------------------------------------------------------------------------------
 
 
-async def attempt(case: Case, folder: Path, *, timeout: float = 20.0, samples: int = 3, long: bool = True) -> Outcome:
+async def attempt(
+    case: Case, folder: Path, *, timeout: float = 20.0, samples: int = 3, hurried: bool = False
+) -> Outcome:
     """Let a channel fail while threads appear, heal it, and count. `timeout`: that of a send, in seconds.
 
-    `samples`: threads that appear before the fault, for comparison. `long`: where the channel is down, let it stay so.
+    `samples`: threads that appear before the fault, for comparison. `hurried`: nothing is to be measured.
     """
-    async with scene(case.kind, folder, timeout=timeout) as made_scene:
+    async with scene(case.kind, folder, timeout=timeout, hurried=hurried) as made_scene:
         await made_scene.tell_others()  # the first send of each channel loads what it needs
-        before = max([await made_scene.tell_others() for _ in range(samples)])
+        before = max([await made_scene.tell_others() for _ in range(samples)], default=0.0)
         await eventually(lambda: len(made_scene.faulty.copies()) == samples + 1, within=PATIENCE)
         await made_scene.faulty.misbehave(case.fault)
         during = max([await made_scene.tell_others() for _ in range(BACKLOG)])
         wrong = await _wrong_while_failing(made_scene, case)
-        if long and EXPECTED[case.fault].down:
+        if EXPECTED[case.fault].down:
             wrong += await _stay_down(made_scene)
         doubts = {row.entry_key: row.doubts for row in await made_scene.rows()}
         await _heal(made_scene, case)
@@ -354,7 +359,7 @@ async def _until_all_are(made_scene: Scene, states: tuple[str, ...]) -> None:
 
 async def _lives(made_scene: Scene) -> list[str]:
     """After it all, one more thread reaches everybody, without a restart."""
-    key = made_scene.publish()
+    key = await made_scene.publish()
     try:
         await eventually(lambda: all(key in place.copies() for place in made_scene.places), within=PATIENCE)
     except TimeoutError:

@@ -141,7 +141,7 @@ class Receiver:
         body = json.loads(await request.text() or "null")
         carries = self.kind != "matrix" or request.method == "PUT"
         self.tries += carries
-        if self.fault in ("hang", "hang at the end"):
+        if self.fault == "hang" or (self.fault == "hang at the end" and carries):
             await asyncio.Event().wait()
         if self.fault == "drop" and carries:
             return _broken_off(request)

@@ -24,13 +24,14 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.app import App, open_app
+from bot.app import App, open_app, owner
 from bot.audit import audit
 from bot.commands.auditing import books
 from bot.demo.site import SampleAuthor, SamplePost, SampleThread, author_page, listed_card, snowflake, thread_page
 from bot.errors import ChannelDown, ChannelError, DeliveryInDoubt
 from bot.model import Limits, Message
 from bot.settings import made
+from tests.command import eventually
 from tests.fast_loop import FastClock, FastLoop
 from tests.servers.receiver import REPEATS
 from tests.trials.figures import Figures, Options
@@ -274,6 +275,8 @@ async def _day(options: Options, folder: Path, lines: Lines) -> Figures:
             samples = await _lived(app, site, clock, hours)
             found = audit(await books(app.store, at_work=False))
             left = Counter(row.state for row in await app.store.deliveries())
+        # The store stops waiting for its own end after 2.5 s of this loop's time, which are none.
+        await eventually(lambda: owner(settings) is None, within=20_000)
     wrong = [f"{kind}: {offenders[0]}" for kind, offenders in found.faults.items() if offenders]
     return _figures(site, samples, lines, hours, clock.seconds() / 3600, folder, left, wrong)
 
