@@ -34,6 +34,7 @@ from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
 from bot.stores.journal import Migration
+from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
 
 MIGRATIONS: dict[int, Migration] = {}
@@ -46,14 +47,19 @@ class Ledger:
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
         self._archive = Archive(folder / "archive", files)
-        self._db = Database(
-            folder / "store.json",
-            read_only=read_only,
-            schema=codec.SCHEMA,
-            migrations=MIGRATIONS,
-            files=files,
-            observer=self._index.changed,
-        )
+        path = folder / "store.json"
+        try:
+            self._db = Database(
+                path,
+                read_only=read_only,
+                schema=codec.SCHEMA,
+                migrations=MIGRATIONS,
+                files=files,
+                observer=self._index.changed,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            # Its own checksum holds, or a person took it out: then a part that every document of ours has is missing.
+            raise damaged(path, f"it holds a document that is none of ours ({type(e).__name__}: {e})") from e
         self.batch = self._db.storage.batch  # type: ignore[attr-defined]  # a JournalStorage
 
     def close(self) -> None:
