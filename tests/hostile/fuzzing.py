@@ -367,7 +367,7 @@ def good_store() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
 
 
-def _framed(document: Any) -> bytes:
+def framed(document: Any) -> bytes:
     """A journal whose only record is whole and ours by its checksum, whatever it says."""
     journal = next(data for name, data in good_store().items() if name.endswith(".journal"))
     head = journal.split(b"\n")[0] + b"\n"
@@ -375,7 +375,7 @@ def _framed(document: Any) -> bytes:
     return head + records._frame(generation, seq + 1, json.dumps(document))
 
 
-def _plain_snapshot(document: Any) -> bytes:
+def plain_snapshot(document: Any) -> bytes:
     """A snapshot as a person may have rewritten it, with these tables."""
     meta = {"format": "keepcurrent", "schema": codec.SCHEMA, "generation": 1, "seq": 0, "alone": True}
     tables = document if isinstance(document, dict) else {"feeds": document}
@@ -397,8 +397,8 @@ def _stores() -> st.SearchStrategy[tuple[str, bytes]]:
         st.sampled_from([name for name in good if good[name]]).flatmap(
             lambda name: st.tuples(st.just(name), mutated([good[name]], tokens))
         ),
-        st.tuples(st.just(journal), st.one_of(JSON, st.lists(JSON, max_size=2)).map(_framed)),
-        st.tuples(st.just("store.json"), TABLES.map(_plain_snapshot)),
+        st.tuples(st.just(journal), st.one_of(JSON, st.lists(JSON, max_size=2)).map(framed)),
+        st.tuples(st.just("store.json"), TABLES.map(plain_snapshot)),
     )
 
 
