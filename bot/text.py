@@ -174,7 +174,13 @@ def shorten(text: str, limit: int) -> str:
     room = limit - len(ELLIPSIS)
     # The piece one character longer than the room: a break right at its end is a good one.
     kept = _between_words(text, room) or _between_characters(text, room)
-    return _pair_bidi(kept.rstrip()) + ELLIPSIS
+    return _paired_again(kept.rstrip()) + ELLIPSIS
+
+
+def _paired_again(kept: str) -> str:
+    """The rest of a cut text without direction changes whose end was cut off, nor the blanks that stood round them."""
+    paired = _pair_bidi(kept)
+    return kept if paired == kept else re.sub(" {2,}", " ", paired).strip()
 
 
 def _between_words(text: str, room: int) -> str:

@@ -108,7 +108,7 @@ class AppriseChannel:
             sender = apprise.Apprise(asset=plugin.asset)
             sender.add(plugin)
             body, body_format = (message.html, "html") if message.html else (message.text or message.title, "text")
-            with sender.notify(body=body, title=message.title, body_format=body_format) as result:
+            with sender.notify(body=body, title=self._service.titled(message.title), body_format=body_format) as result:
                 sent = result.status == apprise.AppriseResultStatus.SUCCESS
         if not sent:
             raise self._failure(heard)

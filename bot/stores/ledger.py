@@ -28,13 +28,14 @@ from bot.model import (
     PollInput,
     Subscription,
 )
-from bot.stores import codec, rules
+from bot.stores import backups, codec, rules
 from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
 from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
+from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
 
 
@@ -44,14 +45,20 @@ class Ledger:
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
         self._archive = Archive(folder / "archive", files)
-        self._db = Database(
-            folder / "store.json",
-            read_only=read_only,
-            schema=codec.SCHEMA,
-            migrations=MIGRATIONS,
-            files=files,
-            observer=self._index.changed,
-        )
+        path = folder / "store.json"
+        try:
+            self._db = Database(
+                path,
+                read_only=read_only,
+                schema=codec.SCHEMA,
+                migrations=MIGRATIONS,
+                files=files,
+                observer=self._index.changed,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            # Its own checksum holds, or a person took it out: then a part that every document of ours has is missing.
+            wrong = damaged(path, f"it holds a document that is none of ours ({type(e).__name__}: {e})")
+            raise StoreError(f"{wrong}\n{backups.way_on(files or Files(), path, codec.SCHEMA)}") from e
         storage = self._db.storage
         assert isinstance(storage, JournalStorage)  # noqa: S101  # `Database.default_storage_class`
         self._storage = storage
