@@ -141,9 +141,6 @@ class Ledger:
             self._save(changes)
 
     def _keep(self, changes: Changes | None) -> None:
-        # In a folder that was removed, the archive would be begun anew beside a store that is gone.
-        if changes and changes.contents:
-            self._storage.check_in_place()
         for entry in changes.contents if changes else ():
             if entry.whole or rules.keeps(self._readable(entry.feed_id, entry.key), entry):
                 self._archive.write(entry)

@@ -112,6 +112,7 @@ class TinyStore:
         return await self._ask(lambda: self._as_owner(work))
 
     def _as_owner(self, work: Callable[[], T]) -> T:
+        # First of all: in a folder that was removed, the archive would be begun anew beside a store that is gone.
         self._lock.check_in_place()
         return work()
 
