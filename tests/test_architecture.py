@@ -24,6 +24,8 @@ ALLOWED = {
     "schedule": {"model", "errors", "conditional"},
     "diff": {"model", "errors", "schedule"},
     "compose": {"model", "text"},
+    "orders": {"model"},
+    "outbox": {"model", "errors"},
     "render": {"model", "text", "times"},
     "addresses": {"threads"},
     "bodies": set(),
@@ -39,9 +41,13 @@ ALLOWED = {
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "runners."},
+    "perform": {"model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times", "orders", "outbox", "app"},
+    "reload": {"errors", "settings", "threads"},
+    "door.": {"errors", "orders", "perform", "app", "door."},
+    "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
 }
-PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render"]
+PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render", "orders", "outbox"]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

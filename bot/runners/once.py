@@ -42,12 +42,20 @@ class Once:
     async def round(self, feed_ids: Iterable[str]) -> Round:
         """Deliver what waits, look at these authors, read threads that wait for it, deliver again.
 
+        For a process of its own: what the store says is being sent is a dead owner's, and is taken back.
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
         await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.channels)
+        return await self.extra_round(feed_ids)
+
+    async def extra_round(self, feed_ids: Iterable[str], *, only_due: bool = False) -> Round:
+        """The same inside a running bot: what is being sent is in the hands of its lanes, and is left to them.
+
+        `only_due`: who was looked at meanwhile is not looked at again.
+        """
         waiting = await self.deliver()
-        polled = await side_by_side((partial(self._poll, feed_id) for feed_id in feed_ids), self.concurrency)
+        polled = await side_by_side((partial(self._poll, feed_id, only_due) for feed_id in feed_ids), self.concurrency)
         return Round(tuple(filter(None, polled)), (*waiting, *await self.deliver()))
 
     async def deliver(self) -> tuple[Dispatched, ...]:
@@ -60,9 +68,9 @@ class Once:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
 
-    async def _poll(self, feed_id: str) -> Polled | None:
+    async def _poll(self, feed_id: str, only_due: bool) -> Polled | None:
         try:
-            polled = await self.poller.poll(feed_id)
+            polled = await self.poller.poll(feed_id, only_due=only_due)
         except StoreError as error:  # one author's archive folder, say, must not stop the others
             polled = Polled(feed_id=feed_id, outcome="failed", error=str(error))
         if polled:
