@@ -41,7 +41,10 @@ ALLOWED = {
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "runners."},
-    "perform": {"model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times", "orders", "outbox", "app"},
+    "perform": {
+        *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
+        *("orders", "outbox", "app"),
+    },
     "reload": {"errors", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
     "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},

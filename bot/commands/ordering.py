@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TypeVar
 
 from bot import show
@@ -33,16 +34,14 @@ async def _ordered(settings: Settings, order: Order) -> Answer:
 
     latest = time.monotonic() + DOOR_WITHIN
     while True:
+        with suppress(NoDoor):
+            return await _asked(settings, order)
         try:
             async with open_app(settings) as app:
                 return await perform(order, app)
-        except StoreLocked as error:
-            locked = error
-        try:
-            return await _asked(settings, order)
-        except NoDoor:
+        except StoreLocked:
             if time.monotonic() >= latest:
-                raise locked from None
+                raise
         await asyncio.sleep(PAUSE)
 
 

@@ -11,7 +11,7 @@ import aiohttp
 
 from bot import __version__
 from bot.door import wire
-from bot.door.address import reachable
+from bot.door.address import NAME, reachable
 from bot.errors import OrderRefused
 from bot.orders import Order
 
@@ -26,6 +26,8 @@ class NoDoor(OrderRefused):
 
 async def ask(folder: Path, order: Order) -> wire.Reply:
     """Have the bot that works in this data folder perform an order. Raises `NoDoor`, `OrderRefused`."""
+    if not (folder / NAME).is_socket():
+        raise NoDoor("no running bot takes orders there")
     try:
         with reachable(folder) as address:
             return await _ask(address, order)
@@ -49,6 +51,8 @@ async def _ask(address: str, order: Order) -> wire.Reply:
         session.post(f"http://keepcurrent{wire.PATH}", data=wire.encode(order), headers=headers) as response,
     ):
         _require_the_same_version(response.headers.get(wire.VERSION_HEADER, "unknown"))
+        if response.status == wire.STOPPING:
+            raise NoDoor("the running bot is ending")
         if response.status != 200:
             raise OrderRefused(_STATUS.get(response.status, f"the running bot answered {response.status}"))
         return wire.decode_reply(await _whole(response))

@@ -21,7 +21,7 @@ MOST_ORDERS = 16
 """Orders taken at once, those that wait included."""
 WAIT_MAX = 180.0
 """Seconds that an order waits for an App to be at work: longer than a reload takes."""
-SETTLE_WITHIN = 2.5
+SETTLE_WITHIN = 2.0
 """Seconds that a cancelled order has for saying what is in doubt."""
 
 STOPPED = "the running bot was stopped before it had done this; what it had done stays done"
@@ -35,17 +35,17 @@ class Desk:
 
     def __init__(self) -> None:
         self.channels: tuple[str, ...] = ()
+        self.stopped = False
         self._app: App | None = None
         self._wake: Callable[[], None] = lambda: None
         self._open = asyncio.Event()
-        self._stopped = False
         self._orders: set[asyncio.Task[Answer]] = set()
         self._begun: set[asyncio.Task[Answer]] = set()
         self._why = STOPPED
 
     def take(self, order: Order) -> asyncio.Task[Answer]:
         """Begin an order; the task is the desk's own. Raises `OrderRefused`."""
-        if self._stopped:
+        if self.stopped:
             raise OrderRefused(STOPPED)
         if len(self._orders) >= MOST_ORDERS:
             raise OrderRefused(BUSY)
@@ -77,7 +77,7 @@ class Desk:
 
     async def stop(self, within: float) -> None:
         """Take no further order; drop those that wait, let those that were begun end for so many seconds."""
-        self._stopped = True
+        self.stopped = True
         await asyncio.gather(
             self._end(self._orders - self._begun, 0, STOPPED), self._end(self._begun, within, STOPPED)
         )

@@ -35,9 +35,8 @@ CLOSE_WITHIN = 0.5
 """Seconds that last answers may take to go out when the door is shut."""
 
 # What comes over the socket may be anything; aiohttp would tell of each piece with a traceback.
-_silent = logging.getLogger("keepcurrent.door.silent")
-_silent.addHandler(logging.NullHandler())
-_silent.propagate = False
+_silent = logging.getLogger("bot.door.silent")
+_silent.disabled = True
 
 
 @asynccontextmanager
@@ -119,6 +118,8 @@ class _Handler:
             return _plain(404)
         if request.headers.get(wire.VERSION_HEADER) != __version__:
             return _plain(409)
+        if self._desk.stopped:
+            return _plain(wire.STOPPING)
         try:
             async with asyncio.timeout(READ_WITHIN):
                 body = await request.read()

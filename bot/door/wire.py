@@ -20,6 +20,8 @@ from bot.orders import Answer, Order
 
 PATH = "/order"
 VERSION_HEADER = "Keepcurrent-Version"
+STOPPING = 410
+"""The status by which a bot that is ending sends an order away before it was begun."""
 SIGN_OF_LIFE = b"\n"
 SIGN_EVERY = 5.0
 """Seconds between two signs of life while an order is performed."""
@@ -61,8 +63,13 @@ def failed(error: BotError, *, pid: int, channels: Sequence[str]) -> Reply:
 
 def encode(value: Order | Reply) -> bytes:
     """An order or a reply as one line of JSON."""
-    text = json.dumps(asdict(value), ensure_ascii=False, separators=(",", ":"), default=date.isoformat)
+    text = json.dumps(asdict(value), ensure_ascii=False, separators=(",", ":"), default=_written)
     return text.encode("utf-8", "replace")  # a lone surrogate in an author's text must not end an answer
+
+
+def _written(time: date) -> str:
+    """A day or a time, which are all that JSON does not know of what an order or a reply may hold."""
+    return time.isoformat()
 
 
 def decode_order(data: bytes) -> Order:
