@@ -23,7 +23,7 @@ from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
 from bot.poll import Poller
-from bot.protocols import Channel, Source, Store
+from bot.protocols import Channel, Source, Store, Successor
 from bot.redact import Redactor
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
@@ -52,7 +52,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The program, put together."""
+    """The program, put together. `lanes`: one for each channel."""
 
     settings: Settings
     store: Store
@@ -61,12 +61,23 @@ class App:
     channels: Mapping[str, Channel]
     poller: Poller
     dispatcher: Dispatcher
+    lanes: tuple[Lane, ...]
     follower: Follower
 
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """A lane for each channel."""
-        return tuple(Lane(self.dispatcher, channel, monotonic=time.monotonic) for channel in self.channels.values())
+    def succeed(self, before: App) -> None:
+        """Come in the place of another App on the same store, which does nothing any more.
+
+        What it was told to wait for stays in force, and what it could not finish is taken over.
+        """
+        self.http.succeed(before.http)
+        self.dispatcher.succeed(before.dispatcher)
+        lanes = {lane.name: lane for lane in before.lanes}
+        for lane in self.lanes:
+            if lane.name in lanes:
+                lane.succeed(lanes[lane.name])
+        for name, channel in self.channels.items():
+            if name in before.channels and isinstance(channel, Successor):
+                channel.succeed(before.channels[name])
 
     @property
     def declared(self) -> tuple[Declared, ...]:
@@ -83,14 +94,15 @@ class App:
             store=self.store, poller=self.poller, lanes=self.lanes, concurrency=self.settings.poll.concurrency
         )
 
-    def runner(self) -> LocalRunner:
-        """What runs until it is stopped."""
+    def runner(self, started: Callable[[], None] = lambda: None) -> LocalRunner:
+        """What runs until it is stopped. `started`: see `LocalRunner`."""
         return LocalRunner(
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
             concurrency=self.settings.poll.concurrency,
             clock=now,
+            started=started,
         )
 
 
@@ -108,8 +120,13 @@ def owner(settings: Settings) -> int | None:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIterator[App]:
-    """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`."""
+async def open_app(
+    settings: Settings, *, store: Store | None = None, before: App | None = None
+) -> AsyncIterator[App]:
+    """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`.
+
+    A `store` that is given stays open. `before`: the App on it in whose place this one comes; see `App.succeed`.
+    """
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
         for channel in channels.values():
@@ -138,7 +155,7 @@ async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIt
             chance=random.random,
             redact=Redactor(settings.secrets()),
         )
-        yield App(
+        app = App(
             settings=settings,
             store=store,
             http=http,
@@ -146,8 +163,12 @@ async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIt
             channels=channels,
             poller=poller,
             dispatcher=dispatcher,
+            lanes=tuple(Lane(dispatcher, channel, monotonic=time.monotonic) for channel in channels.values()),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
+        if before is not None:
+            app.succeed(before)
+        yield app
 
 
 def pace_of(settings: Settings) -> Pace:

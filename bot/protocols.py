@@ -1,7 +1,7 @@
 """The four seams and their contracts: `Source`, `Store`, `Channel`, `Runner`.
 
 Whoever writes a new one reads this file and joins the contract suite in `tests/contract/`.
-Optional powers are small protocols of their own (`Pager`, `Expander`, `Resolver`), not flags.
+Optional powers are small protocols of their own (`Pager`, `Expander`, `Successor`), not flags.
 Decides nothing: when and why is decided by the pure modules, an adapter only knows how.
 """
 
@@ -257,6 +257,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Release everything. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Successor(Protocol):
+    """A channel that can come in the place of one of its name, when the settings are read again."""
+
+    def succeed(self, before: Channel) -> None:
+        """Take over what is still on its way from the one before, if it is the same place: what nobody can cancel must
+        not be sent a second time while it still runs. `before` is asked for nothing any more.
+        """
         ...
 
 

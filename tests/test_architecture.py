@@ -26,6 +26,8 @@ ALLOWED = {
     "diff": {"model", "errors", "schedule"},
     "audit": {"model"},
     "compose": {"model", "text"},
+    "orders": {"model"},
+    "outbox": {"model", "errors"},
     "render": {"model", "text", "times"},
     "allowance": set(),
     "addresses": {"threads"},
@@ -44,8 +46,18 @@ ALLOWED = {
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
     | {"runners."},
+    "perform": {
+        *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
+        *("orders", "outbox", "app"),
+    },
+    "reload": {"errors", "settings", "threads"},
+    "door.": {"errors", "orders", "perform", "app", "door."},
+    "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
 }
-PURE = ["model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]
+PURE = [
+    *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
+    *("orders", "outbox"),
+]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

@@ -9,14 +9,17 @@ import argparse
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bot import show, times
 from bot.app import now, open_store, owner
+from bot.commands.ordering import ordered
 from bot.errors import NotFound
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.orders import Drop, Retry, Rows
+from bot.outbox import UNSENT, Row, chosen, rows_of
 from bot.protocols import Store
-from bot.schedule import after_crash, retried_by_hand
+from bot.schedule import after_crash
 from bot.settings import Settings
 
 
@@ -185,29 +188,6 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
 
 # -- outbox -------------------------------------------------------------------------------------------------
 
-UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message of the outbox, as a person sees it: all deliveries that go out together."""
-
-    deliveries: tuple[Delivery, ...]
-
-    @property
-    def first(self) -> Delivery:
-        """The delivery that stands for all: they share channel, state and tries."""
-        return self.deliveries[0]
-
-
-def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
-    """Deliveries by message, in order of creation."""
-    batches: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        batches[delivery.batch, delivery.state].append(delivery)
-    return [Row(tuple(batch)) for batch in batches.values()]
-
-
 async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
     """List what waits and what failed."""
     async with _reading(settings) as store:
@@ -261,11 +241,11 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
 async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
     """Show one message of the outbox with all that is known of it."""
     async with _reading(settings) as store:
-        chosen = _chosen(rows_of(await _outbox(store, settings)), [args.id])
+        rows = chosen(rows_of(await _outbox(store, settings)), [args.id])
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         titles = {(known.feed_id, known.key): known.title for known in await store.threads()}
     zone = settings.zone
-    for row in chosen:
+    for row in rows:
         if args.json:
             show.document(_row(row, feeds))
             continue
@@ -287,42 +267,16 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
-    """Send messages of the outbox again: at the next `poll`, or when `run` is started."""
-    store = await open_store(settings)
-    try:
-        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
-        for row in rows:
-            if row.first.channel not in settings.channels:
-                raise NotFound(f"channel {row.first.channel} is not in the settings: add it first")
-            # The channel's own back-off ends too: a person has seen to what was wrong.
-            channel = ChannelState(channel=row.first.channel)
-            await store.settle([retried_by_hand(d, now()) for d in row.deliveries], channel)
-    finally:
-        await store.close()
-    for row in rows:
-        show.line(f"{row.first.batch} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
+    """Send messages of the outbox again: at once by a running bot, else at the next `poll` or `run`."""
+    retried = await ordered(settings, Retry(ids=tuple(args.id)), Rows)
+    for row in retried.ids:
+        show.line(f"{row} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
     return 0
 
 
 async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     """Remove messages from the outbox; they are not sent."""
-    store = await open_store(settings)
-    try:
-        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
-        await store.drop(d.id for row in rows for d in row.deliveries)
-    finally:
-        await store.close()
-    for row in rows:
-        show.line(f"Dropped {row.first.batch}.")
+    dropped = await ordered(settings, Drop(ids=tuple(args.id)), Rows)
+    for row in dropped.ids:
+        show.line(f"Dropped {row}.")
     return 0
-
-
-def _chosen(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
-    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown id."""
-    found = []
-    for wanted in ids:
-        matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
-        if not matches:
-            raise NotFound(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
-        found += matches
-    return found

@@ -24,8 +24,9 @@ from bot.upkeep import take_back, tidy
 
 log = logging.getLogger(__name__)
 
-GRACE = 5.0
-"""Seconds that what is in flight may take after a stop; the whole exit has ten."""
+GRACE = 4.0
+"""Seconds that what is in flight may take after a stop. The whole exit has ten: saving what was cancelled may take
+two of them, closing the store two and a half."""
 LONGEST_WAIT = timedelta(seconds=60)
 """No wait is longer, so that a changed clock or a suspended machine delays nothing by more than this."""
 SHORTEST_WAIT = 0.02
@@ -38,7 +39,10 @@ TIDY_EVERY = timedelta(minutes=10)
 
 
 class LocalRunner:
-    """Polls and delivers in this process."""
+    """Polls and delivers in this process.
+
+    `started` is called when what a dead owner was sending is taken back: not before may anybody else send.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class LocalRunner:
         concurrency: int,
         clock: Clock,
         grace: float = GRACE,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._poller = poller
@@ -56,6 +61,8 @@ class LocalRunner:
         self._concurrency = concurrency
         self._clock = clock
         self._grace = grace
+        self._started = started
+        self._last_limit: asyncio.Timeout | None = None
         self._bell = _Bell()
         self._last_bell = _Bell()
         self._group = asyncio.TaskGroup()
@@ -66,6 +73,7 @@ class LocalRunner:
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
         await take_back(self._store, self._clock)
+        self._started()
         async with self._group as group:
             workers = [
                 group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
@@ -80,6 +88,12 @@ class LocalRunner:
     def wake(self) -> None:
         """Look for work now: something was added from outside."""
         self._bell.ring()
+
+    def allow(self, grace: float) -> None:
+        """Let what is in flight at the stop take that many seconds: from the stop on, or from now if it came."""
+        self._grace = grace
+        if self._last_limit is not None:
+            self._last_limit.reschedule(asyncio.get_running_loop().time() + grace)
 
     # -- the workers: each does what is due and says when it wants to be called again ---------------------
 
@@ -169,13 +183,14 @@ class LocalRunner:
         await stop.wait()
         self._bell.ring()
         self._last_bell.ring()
-        end = time.monotonic() + self._grace
-        _, late = await asyncio.wait(workers, timeout=self._grace)
-        # The workers have ended, so no further poll is begun.
-        if polls := tuple(self._polling.values()):
-            _, late_polls = await asyncio.wait(polls, timeout=max(end - time.monotonic(), 0.0))
-            late |= late_polls
-        for task in late:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace) as self._last_limit:
+                await asyncio.wait(workers)
+                # The workers have ended, so no further poll is begun.
+                if polls := tuple(self._polling.values()):
+                    await asyncio.wait(polls)
+        self._last_limit = None
+        for task in (*workers, *self._polling.values()):
             task.cancel()
 
 
