@@ -26,9 +26,9 @@ class NoDoor(OrderRefused):
 
 async def ask(folder: Path, order: Order) -> wire.Reply:
     """Have the bot that works in this data folder perform an order. Raises `NoDoor`, `OrderRefused`."""
-    if not (folder / NAME).is_socket():
-        raise NoDoor("no running bot takes orders there")
     try:
+        if not (folder / NAME).is_socket():
+            raise NoDoor("no running bot takes orders there")
         with reachable(folder) as address:
             return await _ask(address, order)
     except aiohttp.ClientConnectorError as error:

@@ -258,6 +258,26 @@ async def test_what_is_in_flight_is_finished_before_the_change(tmp_path, site, r
     assert len(recorder.bodies) == 1
 
 
+async def test_the_runner_s_own_send_is_finished_before_the_change(tmp_path, site, recorder, caplog):
+    """What the bot itself was sending is not given up for other settings, which would leave it in doubt."""
+    path = write_settings(tmp_path, site.base_url, channel("a", recorder), interval="1s")
+    await keepcurrent("follow", AUTHOR, cwd=tmp_path)
+    recorder.trickle = asyncio.Event()
+    async with running(path) as bot:
+        site.publish(NEW)
+        await eventually(lambda: recorder.bodies)
+        bot.file.ask()
+        await eventually(lambda: "in force when what is in flight is finished" in caplog.text)
+        await asyncio.sleep(0.1)
+        waited = caplog.text.count("running: 1 authors") == 1
+        recorder.trickle.set()
+        recorder.trickle = None
+        await eventually(lambda: caplog.text.count("running: 1 authors") == 2)
+        unsent = await keepcurrent("outbox", "--json", cwd=tmp_path)
+
+    assert (waited, unsent.json["deliveries"], len(recorder.bodies)) == (True, [], 1)
+
+
 async def test_a_stop_cuts_a_reload_short(tmp_path, site, recorder, caplog, monkeypatch):
     """Told to stop while a reload waits for what hangs, the bot ends within the grace of a stop."""
     monkeypatch.setattr("bot.service.GRACE", 0.2)
