@@ -101,8 +101,12 @@ def _bound_marks(text: str) -> str:
     run = 0
     kept = []
     for char in text:
-        run = run + 1 if ord(char) > 0x2FF and unicodedata.category(char) in ("Mn", "Me") else 0
-        if run <= MAX_MARKS:
+        is_mark = ord(char) > 0x2FF and unicodedata.category(char) in ("Mn", "Me")
+        if is_mark:
+            run += 1
+        elif not _BIDI.match(char):  # a direction change parts no marks: it may itself be cut off later
+            run = 0
+        if not is_mark or run <= MAX_MARKS:
             kept.append(char)
     return text if len(kept) == len(text) else "".join(kept)
 
@@ -120,7 +124,7 @@ def is_web_link(url: str) -> bool:
 
     Not with a user in it: `https://good.example@evil.example` leads elsewhere than it says.
     """
-    if len(url) > _LONGEST_LINK or not _SAFE_LINK.fullmatch(url):
+    if len(url) > _LONGEST_LINK or not _SAFE_LINK.fullmatch(url) or clean(url) != url:
         return False
     try:
         parts = urlsplit(url)

@@ -13,7 +13,7 @@ from tests.hostile.fuzzing import Target, attempt, framed, good_store, plain_sna
 
 EXAMPLES = 60
 BOUND = 5.0
-"""Seconds for one example, on a machine that does other things too."""
+"""Seconds of the processor for one example."""
 
 
 @pytest.mark.parametrize("target", list(targets()), ids=lambda target: target.name)

@@ -11,7 +11,7 @@ EXAMPLES = 20_000
 SECONDS = 60.0
 """For each target, whichever comes first."""
 SLOWEST = 10.0
-"""Seconds that one example may take, on a machine that does other things too."""
+"""Seconds of the processor that one example may take."""
 LEAST = 50
 SLICE = 250
 """Examples at a time: hypothesis remembers every one of a run, which came to 1.8 GB."""

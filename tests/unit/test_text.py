@@ -239,3 +239,16 @@ def test_a_document_is_exact_and_does_nothing_on_a_terminal() -> None:
 
     assert json.loads(written) == {"a": "\x9b31m\u202ex\U000e0041\ufffd"}
     assert not set("\x9b\u202e\U000e0041\ud800") & set(written)
+
+
+def test_marks_do_not_pile_up_where_isolates_are_cut_off() -> None:
+    """Found by fuzzing: isolates stood between the marks, and went with their ends."""
+    text = ("\u2066" + "\u0301" * 10) * 5 + "word " * 50 + "\u2069" * 5
+
+    assert shorten(clean(text), 80).count("\u0301") == 10
+
+
+def test_a_link_is_made_of_clean_text() -> None:
+    """Found by fuzzing: an address that stands for itself brought marks without end into a notice."""
+    assert not is_web_link("https://z" + "\u0301" * 50 + ".example")
+    assert is_web_link("https://bücher.example/ở")
