@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from bot import __version__
+from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
@@ -29,6 +30,7 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelSection, Settings
+from bot.watch import Watcher
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -60,6 +62,7 @@ class App:
     channels: Mapping[str, Channel]
     poller: Poller
     dispatcher: Dispatcher
+    watcher: Watcher
     follower: Follower
 
     @property
@@ -79,7 +82,11 @@ class App:
     def once(self) -> Once:
         """What makes one round."""
         return Once(
-            store=self.store, poller=self.poller, lanes=self.lanes, concurrency=self.settings.poll.concurrency
+            store=self.store,
+            poller=self.poller,
+            lanes=self.lanes,
+            watcher=self.watcher,
+            concurrency=self.settings.poll.concurrency,
         )
 
     def runner(self) -> LocalRunner:
@@ -88,6 +95,7 @@ class App:
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
+            watcher=self.watcher,
             concurrency=self.settings.poll.concurrency,
             clock=now,
         )
@@ -143,6 +151,7 @@ async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIt
             channels=channels,
             poller=poller,
             dispatcher=dispatcher,
+            watcher=build_watcher(settings, store),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
 
@@ -153,6 +162,19 @@ def pace_of(settings: Settings) -> Pace:
     return Pace(
         interval=poll.interval, min_interval=poll.min_interval, max_interval=poll.max_interval, burst=poll.burst
     )
+
+
+def build_watcher(settings: Settings, store: Store) -> Watcher:
+    """What finds out that something goes wrong."""
+    rules = Rules(
+        channels=settings.alerts.channels,
+        after=settings.alerts.after,
+        silence=settings.alerts.silence,
+        interval=settings.poll.interval,
+        zone=settings.zone,
+    )
+    names = tuple(settings.channels)
+    return Watcher(store=store, channels=names, rules=rules, clock=now, monotonic=time.monotonic)
 
 
 def build_http(settings: Settings) -> Http:

@@ -257,9 +257,9 @@ TroubleKind = Literal["failing", "silent", "refused"]
 class Trouble:
     """Something that goes wrong and was told of, kept until it is over.
 
-    `subject`: `source:threadreader`, `feed:threadreader:ann`, `channel:team`, `refusal:team:…` (deliveries that are dead
-    for one reason), or `network`. `told_at` is when it was told last, `told` how often. `over_at`, of a source only: it
-    is over, but some of its authors were not asked since, and are no trouble of their own until they are.
+    `subject`: `source:threadreader`, `feed:threadreader:ann`, `channel:team`, `refusal:team:…` (deliveries that are
+    dead for one reason), or `network` (every source). `told_at` is when it was told last, `told` how often. `over_at`,
+    of sources only: it is over, but some authors were not asked since; until they are, their failures are its own.
     """
 
     subject: str

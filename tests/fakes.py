@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import (
     ChannelError,
@@ -38,6 +39,7 @@ from bot.poll import Poller
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
+from bot.watch import Watcher
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -225,7 +227,7 @@ class Crash(BaseException):
 class CrashingStore:
     """A store whose `fuse`-th write kills the process: before it is done, or just after."""
 
-    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused"})
+    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert"})
 
     def __init__(self, behind: Any, fuse: int = -1, *, after: bool = False) -> None:
         self._behind = behind
@@ -258,7 +260,7 @@ class FailingStore:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._behind, name)
-        if name not in ("commit", "claim", "settle"):
+        if name not in ("commit", "claim", "settle", "alert"):
             return method
 
         async def write(*args: Any, **kwargs: Any) -> Any:
@@ -278,6 +280,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     channels: tuple[FakeChannel, ...] = ()
     pace: Pace = field(default_factory=Pace)
+    rules: Rules = field(default_factory=Rules)
     chance: float = 0.5
 
     def __post_init__(self) -> None:
@@ -309,7 +312,10 @@ class World:
         lanes = [
             Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
         ]
-        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, concurrency=4)
+        self.watcher = Watcher(
+            store=self.store, channels=names, rules=self.rules, clock=self.clock, monotonic=self.clock.seconds
+        )
+        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, watcher=self.watcher, concurrency=4)
 
     async def follow(self, address: str = "@ann", channels: Iterable[str] = (), **more: Any) -> Any:
         return await self.follower.follow(address, tuple(channels), **more)

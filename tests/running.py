@@ -33,6 +33,7 @@ def local_runner(world: World, grace: float) -> LocalRunner:
         store=world.store,
         poller=world.poller,
         lanes=[Lane(world.dispatcher, c, monotonic=time.monotonic) for c in world.channels],
+        watcher=world.watcher,
         concurrency=4,
         clock=now,
         grace=grace,

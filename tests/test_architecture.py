@@ -24,6 +24,7 @@ ALLOWED = {
     "schedule": {"model", "errors", "conditional"},
     "diff": {"model", "errors", "schedule"},
     "compose": {"model", "text"},
+    "alerts": {"model", "times", "diff"},
     "render": {"model", "text", "times"},
     "addresses": {"threads"},
     "bodies": set(),
@@ -31,6 +32,7 @@ ALLOWED = {
     "http": {"model", "errors", "conditional", "addresses", "bodies", "hosts"},
     "poll": {"model", "errors", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
+    "watch": {"model", "protocols", "alerts", "poll", "dispatch"},
     "threads": set(),
     "upkeep": {"model", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
@@ -38,10 +40,23 @@ ALLOWED = {
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "text", "threads", "channels."},
-    "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "runners."},
-    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "settings", "runners."},
+    "runners.": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "upkeep", "watch", "runners."},
+    "app": {
+        "model",
+        "errors",
+        "protocols",
+        "schedule",
+        "alerts",
+        "watch",
+        "poll",
+        "dispatch",
+        "follow",
+        "http",
+        "settings",
+        "runners.",
+    },
 }
-PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "render"]
+PURE = ["model", "errors", "text", "times", "conditional", "schedule", "diff", "compose", "alerts", "render"]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bot import diff, render, show, times
 from bot.app import App, now, open_app, open_store
-from bot.commands.listing import UNSENT, Row, rows_of
+from bot.commands.listing import UNSENT, Row, row_alert, rows_of
 from bot.commands.setting import named_channels, require_channels
 from bot.errors import ChannelError, NotFound, SettingsError, SourceError
 from bot.follow import matching
@@ -205,7 +205,7 @@ def _tell_preview(preview: _Preview) -> None:
             if known.state == "duplicate":
                 show.answer(f"  not sent: {known.title}: {known.note}")
     for row in preview.waiting:
-        keys = ", ".join(d.entry_key for d in row.deliveries)
+        keys = row_alert(row) or ", ".join(d.entry_key for d in row.deliveries)
         due = times.when(row.first.due_at, now())
         show.answer(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
 

@@ -17,6 +17,7 @@ from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.runners.lanes import Lane, side_by_side
 from bot.upkeep import take_back, tidy
+from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +37,21 @@ class Once:
     store: Store
     poller: Poller
     lanes: Sequence[Lane]
+    watcher: Watcher
     concurrency: int
     report: Callable[[Polled | Dispatched], None] = field(default=lambda _: None)
 
     async def round(self, feed_ids: Iterable[str]) -> Round:
-        """Deliver what waits, look at these authors, read threads that wait for it, deliver again.
+        """Deliver what waits, look at these authors, see what is wrong, read threads that wait for it, deliver again.
 
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
         await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.channels)
         waiting = await self.deliver()
+        feed_ids = tuple(feed_ids)
         polled = await side_by_side((partial(self._poll, feed_id) for feed_id in feed_ids), self.concurrency)
+        await self._watch(feed_ids)
         return Round(tuple(filter(None, polled)), (*waiting, *await self.deliver()))
 
     async def deliver(self) -> tuple[Dispatched, ...]:
@@ -59,6 +63,12 @@ class Once:
     async def _send(self) -> tuple[Dispatched, ...]:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
+
+    async def _watch(self, looked_at: Sequence[str]) -> None:
+        try:
+            await self.watcher.watch(looked_at)
+        except StoreError as error:  # what is to be told is told by a later watch; notices go out all the same
+            log.error("alerts: %s", error)  # noqa: TRY400 - in words
 
     async def _poll(self, feed_id: str) -> Polled | None:
         try:

@@ -953,7 +953,7 @@ CALLS = st.one_of(
     st.tuples(st.just("prune"), MINUTES),
     st.tuples(
         st.just("alert"),
-        st.lists(st.builds(Trouble, subject=FEED_IDS, kind=st.just("silent"), since=MINUTES, told_at=MINUTES), max_size=2),
+        st.lists(st.builds(Trouble, subject=FEED_IDS, kind=st.just("silent"), since=MINUTES, told_at=MINUTES)),
         st.lists(FEED_IDS.map(lambda feed_id: f"silent {feed_id}"), max_size=1),
         st.lists(DELIVERIES.map(lambda row: replace(row, feed_id="", entry_key="", alert=FULL_ALERT)), max_size=2),
     ),
