@@ -88,20 +88,18 @@ def decide(seen: Seen, rules: Rules, now: datetime) -> Decision:
     told = {trouble.id: _mended(trouble, now) for trouble in seen.troubles}
     groups = tuple(_groups(seen.feeds))
     steps = list(_of_groups(groups, told, rules, now))
-    sources = _after(steps, told)
-    covered = {feed.id for feed, state in seen.feeds if _is_covered(feed, state, sources)}
-    steps += _of_authors(seen.feeds, covered, told, rules, now)
+    steps += _of_authors(seen.feeds, _after(steps, told), rules, now)
     steps += _of_silence(seen, told, rules, now)
     steps += _of_channels(seen, told, rules, now)
     steps += _of_refusals(seen, told, rules, now)
-    steps += (_Step(over=trouble) for trouble in told.values() if _is_gone(trouble, seen))
-    saved = [step.save for step in steps if step.save is not None]
-    mended = [t for t in told.values() if t not in seen.troubles and t.id not in {s.id for s in saved}]
-    over = dict.fromkeys(step.over.id for step in steps if step.over is not None)
+    there = frozenset(_subjects(seen))
+    steps += (_Step(over=trouble) for trouble in told.values() if _about(trouble) not in there)
+    after = _after(steps, told)
+    before = {trouble.id: trouble for trouble in seen.troubles}
     return Decision(
         tellings=tuple(step.telling for step in steps if step.telling is not None),
-        troubles=tuple(trouble for trouble in (*saved, *mended) if trouble.id not in over),
-        over=tuple(over),
+        troubles=tuple(trouble for id_, trouble in after.items() if before.get(id_) != trouble),
+        over=tuple(id_ for id_ in before if id_ not in after),
     )
 
 
@@ -214,16 +212,20 @@ def _mended(trouble: Trouble, now: datetime) -> Trouble:
     return replace(trouble, told_at=min(trouble.told_at, now), over_at=over_at)
 
 
-def _is_gone(trouble: Trouble, seen: Seen) -> bool:
-    """Whether what the trouble is about is not there any more: unfollowed, or taken out of the settings."""
+def _subjects(seen: Seen) -> Iterator[str]:
+    """All that a trouble may be about: who is followed, at which sources, and the channels of the settings."""
+    sources = {feed.source for feed, _ in seen.feeds}
+    yield from (f"feed:{feed.id}" for feed, _ in seen.feeds)
+    yield from (f"source:{source}" for source in sources)
+    yield from (f"channel:{channel.channel}" for channel in seen.channels)
+    if len(sources) > 1:
+        yield NETWORK
+
+
+def _about(trouble: Trouble) -> str:
+    """The subject as it stands among those; a refusal is about its channel."""
     kind, _, name = trouble.subject.partition(":")
-    if kind == "feed":
-        return name not in {feed.id for feed, _ in seen.feeds}
-    if kind == "source":
-        return name not in {feed.source for feed, _ in seen.feeds}
-    if kind in ("channel", "refusal"):
-        return name.partition(":")[0] not in {channel.channel for channel in seen.channels}
-    return len({feed.source for feed, _ in seen.feeds}) < 2
+    return f"channel:{name.partition(':')[0]}" if kind == "refusal" else trouble.subject
 
 
 # -- sources ---------------------------------------------------------------------------------------------------
@@ -260,9 +262,7 @@ def _groups(feeds: Sequence[Followed]) -> Iterator[_Group]:
         yield _Group(subject=f"source:{source}", name=source, states=tuple(states))
 
 
-def _of_groups(
-    groups: Iterable[_Group], told: Mapping[str, Trouble], rules: Rules, now: datetime
-) -> Iterator[_Step]:
+def _of_groups(groups: Iterable[_Group], told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
     alone = True
     for group in groups:
         before = told.get(group.trouble_id)
@@ -282,14 +282,15 @@ def _of_groups(
 
 
 def _failed_in_a_row(group: _Group, rules: Rules, now: datetime) -> tuple[FeedState, ...]:
-    """The authors who failed since anybody was last answered, where they are many and it lasts; else nobody.
+    """The authors who began to fail since anybody was last answered, where they are many and it lasts; else nobody.
 
-    Many: half of all authors, or ten. It lasts: one of them failed often enough, or the time for that is over
-    (while the host is on hold, one author is asked now and then, seldom the same).
+    Many: half of all authors, or ten; who failed before that does not count. It lasts: one of them failed often
+    enough, or the time for that is over (while the host is on hold, one author is asked now and then, seldom the same).
     """
     answered = group.answered(now)
-    failed = tuple(s for s in group.states if s.failures and _since(s.last_polled_at, answered))
-    many = len(failed) >= max(FEWEST, min((len(group.states) + 1) // 2, ENOUGH))
+    failed = tuple(s for s in group.states if s.failures and _since(s.failing_since, answered))
+    others = sum(not s.failures for s in group.states)
+    many = len(failed) >= max(FEWEST, min((len(failed) + others + 1) // 2, ENOUGH))
     overdue = answered is not None and now - answered >= rules.after * rules.interval
     return failed if many and (overdue or any(failing(s, rules) for s in failed)) else ()
 
@@ -364,15 +365,14 @@ def _trouble(subject: str, since: datetime, reason: str, now: datetime) -> Troub
 # -- authors ---------------------------------------------------------------------------------------------------
 
 
-def _of_authors(
-    feeds: Iterable[Followed], covered: set[str], told: Mapping[str, Trouble], rules: Rules, now: datetime
-) -> Iterator[_Step]:
+def _of_authors(feeds: Iterable[Followed], told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
+    """`told` must say already how the sources are."""
     for feed, state in feeds:
         before = told.get(f"failing feed:{feed.id}")
         if feed.paused:
             continue
         if failing(state, rules):
-            if feed.id not in covered:
+            if not _is_covered(feed, state, told):
                 yield from _begun(_author_finding(feed, state, rules, now), told)
         elif before is not None and not state.failures and state.last_success_at is not None:
             yield _ended(before, f"{feed.address} can be read again", rules)

@@ -76,6 +76,7 @@ class FeedState:
     last_success_at: datetime | None = None
     held_until: datetime | None = None
     failures: int = 0
+    failing_since: datetime | None = None
     last_error: str = ""
     fault: Fault = ""
     newest_key: str = ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from bot.alerts import Rules
 from bot.protocols import Runner
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
@@ -16,6 +17,9 @@ from bot.stores.memory import MemoryStore
 from tests.fakes import Clock, FakeChannel, World
 
 Make = Callable[[World, float], Runner]
+
+
+NOBODY_IS_TOLD = Rules()
 
 
 class RealClock:
@@ -35,7 +39,7 @@ def local_runner(world: World, grace: float) -> LocalRunner:
         lanes=[Lane(world.dispatcher, c, monotonic=time.monotonic) for c in world.channels],
         watcher=world.watcher,
         concurrency=4,
-        clock=now,
+        clock=world.clock,
         grace=grace,
     )
 
@@ -48,12 +52,17 @@ class Running:
     """A world on the real clock, with its runner going."""
 
     def __init__(
-        self, *channels: FakeChannel, make: Make = local_runner, interval: float = 0.05, grace: float = 0.3
+        self,
+        *channels: FakeChannel,
+        make: Make = local_runner,
+        interval: float = 0.05,
+        grace: float = 0.3,
+        rules: Rules = NOBODY_IS_TOLD,
     ) -> None:
         self.store = MemoryStore()
         pace = Pace(interval=timedelta(seconds=interval), min_interval=timedelta(seconds=interval / 2))
         clock = cast("Clock", RealClock())
-        self.world = World(store=self.store, channels=channels or (FakeChannel(),), pace=pace, clock=clock)
+        self.world = World(store=self.store, channels=channels or (FakeChannel(),), pace=pace, clock=clock, rules=rules)
         self.make = make
         self.grace = grace
         self.stop = asyncio.Event()
@@ -67,6 +76,9 @@ class Running:
     async def __aexit__(self, *_):
         self.stop.set()
         await asyncio.wait_for(self.task, 5)
+
+    def titles(self, channel: int = 0) -> list[str]:
+        return [message.title for message in self.world.channels[channel].inbox]
 
     async def until(self, true):
         async with asyncio.timeout(5):

@@ -128,6 +128,7 @@ FULL_STATE = FeedState(
     held_until=NOW + 3 * MINUTE,
     failures=3,
     last_error="timed out",
+    failing_since=NOW - MINUTE,
     fault="page",
     newest_key="9",
     newest_at=datetime(1969, 1, 1, tzinfo=UTC),
