@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from bot import __version__
+from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
@@ -30,6 +31,7 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelSection, Settings
+from bot.watch import Watcher
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -62,6 +64,7 @@ class App:
     poller: Poller
     dispatcher: Dispatcher
     lanes: tuple[Lane, ...]
+    watcher: Watcher
     follower: Follower
 
     def succeed(self, before: App) -> None:
@@ -91,7 +94,11 @@ class App:
     def once(self) -> Once:
         """What makes one round."""
         return Once(
-            store=self.store, poller=self.poller, lanes=self.lanes, concurrency=self.settings.poll.concurrency
+            store=self.store,
+            poller=self.poller,
+            lanes=self.lanes,
+            watcher=self.watcher,
+            concurrency=self.settings.poll.concurrency,
         )
 
     def runner(self, started: Callable[[], None] = lambda: None) -> LocalRunner:
@@ -100,6 +107,7 @@ class App:
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
+            watcher=self.watcher,
             concurrency=self.settings.poll.concurrency,
             clock=now,
             started=started,
@@ -164,6 +172,7 @@ async def open_app(
             poller=poller,
             dispatcher=dispatcher,
             lanes=tuple(Lane(dispatcher, channel, monotonic=time.monotonic) for channel in channels.values()),
+            watcher=build_watcher(settings, store),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
         if before is not None:
@@ -177,6 +186,19 @@ def pace_of(settings: Settings) -> Pace:
     return Pace(
         interval=poll.interval, min_interval=poll.min_interval, max_interval=poll.max_interval, burst=poll.burst
     )
+
+
+def build_watcher(settings: Settings, store: Store) -> Watcher:
+    """What finds out that something goes wrong."""
+    rules = Rules(
+        channels=settings.alerts.channels,
+        after=settings.alerts.after,
+        silence=settings.alerts.silence,
+        interval=settings.poll.interval,
+        zone=settings.zone,
+    )
+    names = tuple(settings.channels)
+    return Watcher(store=store, channels=names, rules=rules, clock=now, monotonic=time.monotonic)
 
 
 def build_http(settings: Settings) -> Http:

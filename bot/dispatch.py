@@ -15,7 +15,7 @@ from datetime import tzinfo
 from typing import Literal
 
 from bot import schedule
-from bot.compose import compose
+from bot.compose import alert_title, compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
 from bot.model import Batch, ChannelState, Delivery
 from bot.protocols import Channel, Clock, Store
@@ -142,9 +142,10 @@ class Dispatcher:
 
 
 def _log(done: Dispatched) -> None:
-    keys = ", ".join(entry.key for entry in done.batch.entries)
+    keys = ", ".join(entry.key for entry in done.batch.entries) or alert_title(done.batch.alerts)
     attempt = max((d.attempts for d in done.batch.deliveries), default=0)
-    text = f"delivery {done.batch.id} to {done.batch.channel} ({done.batch.feed.address}: {keys}), attempt {attempt}"
+    whose = done.batch.feed.address or "alert"
+    text = f"delivery {done.batch.id} to {done.batch.channel} ({whose}: {keys}), attempt {attempt}"
     if done.error:
         log.warning("%s: %s: %s", text, done.outcome, done.error)
     else:

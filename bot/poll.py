@@ -28,12 +28,13 @@ Outcome = Literal["nothing new", "new", "not modified", "baseline", "failed", "h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """What one look came to. `new` are the threads found, `error` is in words."""
+    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now."""
 
     feed_id: str
     outcome: Outcome
     new: tuple[Entry, ...] = ()
     error: str = ""
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,9 +325,9 @@ class Poller:
             news.append(item)
             taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
         channels = diff.channels_of(start.subscriptions, self.channels)
-        changes = diff.announce(
-            start.feed.id, news, channels, self.clock(), burst=self.pace.burst, jitter=self.chance()
-        )
+        now = self.clock()
+        burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
+        changes = diff.announce(start.feed.id, news, channels, now, burst=burst, jitter=self.chance())
         return replace(changes, known=(*changes.known, *duplicates))
 
     async def _read(self, start: PollInput, reading: _Reading, entry: Entry) -> diff.News:
@@ -380,7 +381,7 @@ class Poller:
             polled = Polled(feed_id=start.feed.id, outcome="held", error=error.reason)
         else:
             state = schedule.after_failure(start.state, error, self.pace, now, jitter=jitter)
-            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason)
+            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason, failures=state.failures)
         return polled, Changes(feed_id=start.feed.id, state=state)
 
 

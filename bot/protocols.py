@@ -32,6 +32,7 @@ from bot.model import (
     PollInput,
     Resolved,
     Subscription,
+    Trouble,
 )
 
 Clock = Callable[[], datetime]
@@ -191,6 +192,18 @@ class Store(Protocol):
         self, states: Iterable[DeliveryState] | None = None, ids: Iterable[str] | None = None
     ) -> tuple[Delivery, ...]:
         """The outbox in the order of creation, in these states (None: every state), with these ids."""
+        ...
+
+    async def alert(
+        self, troubles: Iterable[Trouble], over: Iterable[str] = (), deliveries: Iterable[Delivery] = ()
+    ) -> None:
+        """Save what is told of trouble in one step: troubles over those of the same id, without those whose id is in
+        `over`, and the deliveries that tell it. They are of no feed, and outlive every one.
+        """
+        ...
+
+    async def troubles(self) -> tuple[Trouble, ...]:
+        """Every trouble that was told and is not over, by id."""
         ...
 
     async def drop(self, delivery_ids: Iterable[str]) -> None:

@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import tzinfo
 
 from bot import show, times
 from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
+from bot.compose import alert_title
 from bot.errors import NotFound
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.orders import Drop, Retry, Rows
@@ -82,7 +84,7 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
                 times.when(state.last_polled_at, time),
                 "paused" if feed.paused else times.when(state.next_poll_at or time, time),
                 times.moment(state.newest_at, zone),
-                author_state(feed, state),
+                author_state(feed, state, zone),
             )
             for feed, state in feeds
         ],
@@ -94,13 +96,15 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def author_state(feed: Feed, state: FeedState) -> str:
+def author_state(feed: Feed, state: FeedState, zone: tzinfo) -> str:
     """How it goes with an author, in words."""
     if feed.paused:
         return "paused"
     if state.failures:
         often = f"{state.failures} times in a row" if state.failures > 1 else "once"
-        return f"failed {often}: {state.last_error}"
+        answered = state.last_success_at
+        since = f"since {times.moment(answered, zone)}" if answered else "from the first look on"
+        return f"failed {often} {since}: {state.last_error}"
     return "ok" if state.baselined else "not looked at yet"
 
 
@@ -112,6 +116,7 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
         "name": feed.author.name or feed.author.handle,
         "paused": feed.paused,
         "last_check": times.rfc3339(state.last_polled_at),
+        "last_success": times.rfc3339(state.last_success_at),
         "next_check": None if feed.paused else times.rfc3339(state.next_poll_at),
         "newest_thread": state.newest_key or None,
         "newest_published": times.rfc3339(state.newest_at),
@@ -205,7 +210,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 row.first.state,
                 row.first.channel,
                 _address(row.first, feeds),
-                _several([d.entry_key for d in row.deliveries]),
+                row_alert(row) or _several([d.entry_key for d in row.deliveries]),
                 str(row.first.attempts),
                 times.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
                 row.first.error,
@@ -215,6 +220,12 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
         empty="Nothing waits to be sent.",
     )
     return 0
+
+
+def row_alert(row: Row) -> str:
+    """What a message of alerts tells, in one line; "" for one about threads."""
+    told = [d.alert for d in row.deliveries if d.alert is not None]
+    return alert_title(told) if told else ""
 
 
 def _several(keys: Sequence[str]) -> str:
@@ -231,7 +242,8 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
         "state": row.first.state,
         "channel": row.first.channel,
         "author": _address(row.first, feeds),
-        "threads": [delivery.entry_key for delivery in row.deliveries],
+        "threads": [delivery.entry_key for delivery in row.deliveries if delivery.entry_key],
+        "alert": row_alert(row) or None,
         "attempts": row.first.attempts,
         "due": times.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
         "error": row.first.error or None,
@@ -261,6 +273,9 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
         if first.error:
             show.answer(f"  {first.error}")
         for delivery in row.deliveries:
+            if delivery.alert is not None:
+                show.answer("\n    ".join((f"  {delivery.alert.title}", *delivery.alert.lines)))
+                continue
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
             show.answer(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
     return 0

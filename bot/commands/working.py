@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot import diff, render, show, times
 from bot.app import App, now, open_app, open_store
+from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
 from bot.commands.setting import named_channels, require_channels
 from bot.errors import ChannelError, SettingsError, SourceError
@@ -134,7 +135,7 @@ def _tell_preview(preview: _Preview) -> None:
             if known.state == "duplicate":
                 show.answer(f"  not sent: {known.title}: {known.note}")
     for row in preview.waiting:
-        keys = ", ".join(d.entry_key for d in row.deliveries)
+        keys = row_alert(row) or ", ".join(d.entry_key for d in row.deliveries)
         due = times.when(row.first.due_at, now())
         show.answer(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
 

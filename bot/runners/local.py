@@ -21,6 +21,7 @@ from bot.poll import Poller
 from bot.protocols import Clock, Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
+from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class LocalRunner:
         store: Store,
         poller: Poller,
         lanes: Sequence[Lane],
+        watcher: Watcher,
         concurrency: int,
         clock: Clock,
         grace: float = GRACE,
@@ -58,6 +60,7 @@ class LocalRunner:
         self._store = store
         self._poller = poller
         self._lanes = lanes
+        self._watcher = watcher
         self._concurrency = concurrency
         self._clock = clock
         self._grace = grace
@@ -79,6 +82,7 @@ class LocalRunner:
                 group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
                 group.create_task(self._repeat(stop, self._look_again), name="looks"),
                 group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
+                group.create_task(self._repeat(stop, self._watch), name="watch"),
             ]
             for lane in self._lanes:
                 drain = self._repeat(stop, partial(self._drain, lane, stop))
@@ -135,7 +139,9 @@ class LocalRunner:
 
     async def _poll(self, feed_id: str) -> None:
         try:
-            await self._poller.poll(feed_id)
+            polled = await self._poller.poll(feed_id)
+            if polled is not None:
+                self._watcher.polled(polled)
             self._unsaved.pop(feed_id, None)
         except StoreError as error:
             self._look_later(feed_id)
@@ -167,8 +173,9 @@ class LocalRunner:
             await asyncio.sleep(STORE_PAUSE.total_seconds())
 
     async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:
-        async for _ in lane.drain(stop):
-            pass
+        async for dispatched in lane.drain(stop):
+            if self._watcher.dispatched(dispatched):
+                self._bell.ring()
         return (await self._store.next_due()).deliveries.get(lane.name)
 
     async def _tidy(self) -> datetime | None:
@@ -177,6 +184,12 @@ class LocalRunner:
             self._tidied = time.monotonic()
             await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
         return None
+
+    async def _watch(self) -> datetime:
+        """See what is wrong, soon after something failed or recovered, and now and then."""
+        if self._watcher.pause() == 0 and await self._watcher.watch():
+            self._bell.ring()
+        return self._clock() + timedelta(seconds=self._watcher.pause())
 
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
         """Give what is in flight its grace, then cancel it."""

@@ -18,6 +18,7 @@ from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
+from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,12 @@ class Once:
     store: Store
     poller: Poller
     lanes: Sequence[Lane]
+    watcher: Watcher
     concurrency: int
     report: Callable[[Polled | Dispatched], None] = field(default=lambda _: None)
 
     async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
-        """Deliver what waits, look at these authors, read threads that wait for it, deliver again.
+        """Deliver what waits, look at these authors, see what is wrong, read threads that wait for it, deliver again.
 
         For a process of its own: what the store says is being sent is a dead owner's, and is taken back.
         What is asked of one author from the poll on shares the time of one look, and threads that wait from before
@@ -61,6 +63,7 @@ class Once:
         allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
         polls = (partial(self._poll, feed_id, allowance, only_due) for feed_id, allowance in allowances.items())
         polled = await side_by_side(polls, self.concurrency)
+        await self._watch(tuple(allowances))
         await self._read(allowances)
         return Round(tuple(filter(None, polled)), (*waiting, *await self._send()))
 
@@ -77,6 +80,12 @@ class Once:
     async def _send(self) -> tuple[Dispatched, ...]:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
+
+    async def _watch(self, looked_at: Sequence[str]) -> None:
+        try:
+            await self.watcher.watch(looked_at)
+        except StoreError as error:  # what is to be told is told by a later watch; notices go out all the same
+            log.error("alerts: %s", error)  # noqa: TRY400 - in words
 
     async def _poll(self, feed_id: str, allowance: Allowance, only_due: bool) -> Polled | None:
         try:

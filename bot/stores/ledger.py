@@ -27,12 +27,13 @@ from bot.model import (
     NextDue,
     PollInput,
     Subscription,
+    Trouble,
 )
 from bot.stores import backups, codec, rules
 from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
-from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
+from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
 from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
 from bot.stores.snapshot import damaged
@@ -186,7 +187,7 @@ class Ledger:
             for delivery in deliveries:
                 self._put_delivery(delivery)
         feed = self._feed(deliveries[0].feed_id)
-        return rules.make_batch(deliveries, feed, [self._entry(delivery, feed) for delivery in deliveries])
+        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries if row.alert is None])
 
     def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
         entry = self._readable(delivery.feed_id, delivery.entry_key)
@@ -220,6 +221,19 @@ class Ledger:
 
     def _place(self, doc_id: str) -> tuple[float, int]:
         return self._index.places.get(doc_id, (0, 0))
+
+    def alert(self, troubles: Iterable[Trouble], over: Iterable[str], deliveries: Iterable[Delivery]) -> None:
+        with self.batch():
+            for doc_id in over:
+                self._table(TROUBLES).delete(doc_id)
+            for trouble in troubles:
+                self._table(TROUBLES).put(trouble.id, codec.TROUBLE.encode(trouble))
+            for delivery in deliveries:
+                if rules.accepts(self._delivery(delivery.id)):
+                    self._put_delivery(delivery)
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        return tuple(codec.TROUBLE.decode(self._there(TROUBLES, doc_id)) for doc_id in sorted(self._texts(TROUBLES)))
 
     def drop(self, delivery_ids: Iterable[str]) -> None:
         self._remove(delivery_ids, rules.dropped)

@@ -56,6 +56,24 @@ async def test_an_idle_bot_asks_the_store_rarely():
     assert calls <= 3
 
 
+async def test_a_watch_costs_nothing_while_all_is_well():
+    """Looks that succeed make no watch: there is one at the start, and the next within the hour."""
+    bot = Running(interval=0.02)
+    calls = 0
+    troubles = bot.store.troubles
+
+    async def counted():
+        nonlocal calls
+        calls += 1
+        return await troubles()
+
+    bot.store.troubles = counted
+    async with bot:
+        await bot.until(lambda: bot.world.site.requests.count("list") > 10)
+
+    assert calls == 1
+
+
 async def test_what_nobody_foresaw_in_one_poll_ends_nothing(caplog):
     """An exception out of one look is logged; the others go on, the author is looked at again, the stop works."""
     bot = Running()

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from aiohttp.abc import AbstractResolver
 
+from bot.alerts import Rules
 from bot.demo.site import author_page, listed_card, thread_page
 from bot.dispatch import Dispatcher
 from bot.errors import SourceError
@@ -33,6 +34,7 @@ from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.sources.threadreader import ThreadReader
 from bot.stores.memory import MemoryStore
+from bot.watch import Watcher
 from tests import pages
 from tests.fakes import Clock, FakeChannel
 from tests.hostile.pages import FOREIGN, HERE, PORT, BadPage, Place, bad_pages, chain
@@ -213,7 +215,9 @@ class Trial:
                                 monotonic=self.clock.seconds, chance=lambda: 0.5)  # fmt: skip
         self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
         lane = Lane(dispatcher, self.channel, monotonic=self.clock.seconds, sleep=self.clock.sleep)
-        self.once = Once(store=self.store, poller=self.poller, lanes=[lane], concurrency=4)
+        watcher = Watcher(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
+                          monotonic=self.clock.seconds)  # fmt: skip
+        self.once = Once(store=self.store, poller=self.poller, lanes=[lane], watcher=watcher, concurrency=4)
 
     def _client(self, timeout: float) -> Http:
         return Http(
