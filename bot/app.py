@@ -6,9 +6,9 @@ chance. Contains no logic of the flow.
 
 from __future__ import annotations
 
+import asyncio
 import pkgutil
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
 from bot.poll import Poller
-from bot.protocols import Channel, Source, Store, Successor
+from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
@@ -54,9 +54,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The program, put together. `lanes`: one for each channel."""
+    """The program, put together. `clock` says what time it is for all of it; `lanes`: one for each channel."""
 
     settings: Settings
+    clock: Clock
     store: Store
     http: Http
     sources: Mapping[str, Source]
@@ -109,7 +110,7 @@ class App:
             lanes=self.lanes,
             watcher=self.watcher,
             concurrency=self.settings.poll.concurrency,
-            clock=now,
+            clock=self.clock,
             started=started,
         )
 
@@ -129,28 +130,30 @@ def owner(settings: Settings) -> int | None:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, store: Store | None = None, before: App | None = None
+    settings: Settings, *, store: Store | None = None, before: App | None = None, clock: Clock = now
 ) -> AsyncIterator[App]:
     """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`.
 
     A `store` that is given stays open. `before`: the App on it in whose place this one comes; see `App.succeed`.
+    Spans (gaps, pauses, time-outs) are measured by the event loop's own time, moments by `clock`.
     """
+    seconds = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
-        http = build_http(settings)
+        http = build_http(settings, clock)
         stack.push_async_callback(http.close)
         if store is None:
             store = await open_store(settings)
             stack.push_async_callback(store.close)
-        sources = build_sources(settings, http)
+        sources = build_sources(settings, http, clock)
         poller = Poller(
             store=store,
             sources=sources,
             channels=tuple(channels),
             pace=pace_of(settings),
-            clock=now,
+            clock=clock,
             chance=random.random,
             timeout=settings.poll.timeout.total_seconds(),
         )
@@ -158,21 +161,22 @@ async def open_app(
             store=store,
             channels=channels,
             zone=settings.zone,
-            clock=now,
-            monotonic=time.monotonic,
+            clock=clock,
+            monotonic=seconds,
             chance=random.random,
             redact=Redactor(settings.secrets()),
         )
         app = App(
             settings=settings,
+            clock=clock,
             store=store,
             http=http,
             sources=sources,
             channels=channels,
             poller=poller,
             dispatcher=dispatcher,
-            lanes=tuple(Lane(dispatcher, channel, monotonic=time.monotonic) for channel in channels.values()),
-            watcher=build_watcher(settings, store),
+            lanes=tuple(Lane(dispatcher, channel, monotonic=seconds) for channel in channels.values()),
+            watcher=build_watcher(settings, store, clock),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
         if before is not None:
@@ -188,7 +192,7 @@ def pace_of(settings: Settings) -> Pace:
     )
 
 
-def build_watcher(settings: Settings, store: Store) -> Watcher:
+def build_watcher(settings: Settings, store: Store, clock: Clock) -> Watcher:
     """What finds out that something goes wrong."""
     rules = Rules(
         channels=settings.alerts.channels,
@@ -198,10 +202,11 @@ def build_watcher(settings: Settings, store: Store) -> Watcher:
         zone=settings.zone,
     )
     names = tuple(settings.channels)
-    return Watcher(store=store, channels=names, rules=rules, clock=now, monotonic=time.monotonic)
+    monotonic = asyncio.get_running_loop().time
+    return Watcher(store=store, channels=names, rules=rules, clock=clock, monotonic=monotonic)
 
 
-def build_http(settings: Settings) -> Http:
+def build_http(settings: Settings, clock: Clock = now) -> Http:
     """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
     from bot.http import Http
 
@@ -214,14 +219,14 @@ def build_http(settings: Settings) -> Http:
         per_host=poll.per_host,
         host_delay=poll.host_delay.total_seconds(),
         allowed_hosts=(*named, *settings.allow_private_hosts),
-        clock=now,
+        clock=clock,
     )
 
 
-def build_sources(settings: Settings, http: Http) -> dict[str, Source]:
+def build_sources(settings: Settings, http: Http, clock: Clock = now) -> dict[str, Source]:
     """The sources by kind."""
     return {
-        kind: resolve(SOURCES[kind])(http, clock=now, **dict(options))
+        kind: resolve(SOURCES[kind])(http, clock=clock, **dict(options))
         for kind, options in settings.sources
         if kind in SOURCES
     }

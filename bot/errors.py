@@ -16,6 +16,7 @@
         ParseError                    the page is not what we know
           WrongAuthor                 the page belongs to somebody else now
       ChannelError(channel)         temporary: attempts + 1, the channel's queue waits; may carry `retry_after`
+        ChannelDown                   whatever the message: not reached, busy, wants a pause; the queue keeps its order
         ChannelRejected               refused for ever (bad token, unknown room): dead at once
         DeliveryInDoubt               may have arrived: time-out, answer lost
       OrderRefused                  the running bot does not do, or did not finish, what it was asked
@@ -110,6 +111,10 @@ class ChannelError(BotError):
         self.channel = channel
         self.reason = reason
         self.retry_after = retry_after
+
+
+class ChannelDown(ChannelError):
+    """Nothing can be sent to the channel now, whatever the message: it is not reached, is busy, or wants a pause."""
 
 
 class ChannelRejected(ChannelError):

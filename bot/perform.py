@@ -10,9 +10,10 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot import diff, orders, times
-from bot.app import App, now
+from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
 from bot.follow import Followed, matching
@@ -147,7 +148,7 @@ async def _retry(order: orders.Retry, app: App) -> orders.Rows:
         for row in rows:
             # The channel's own back-off ends too: a person has seen to what was wrong.
             channel = ChannelState(channel=row.first.channel)
-            await app.store.settle([retried_by_hand(d, now()) for d in row.deliveries], channel)
+            await app.store.settle([retried_by_hand(d, app.clock()) for d in row.deliveries], channel)
     return _changed(rows)
 
 
@@ -273,7 +274,7 @@ async def choose(order: orders.Poll, app: App) -> Chosen:
     """Whom a round looks at now. Raises `NotFound` for an author who is not followed."""
     feeds = dict(await app.store.feeds())
     wanted = await _wanted(order, app, feeds)
-    skipped = {feed.id: why for feed in wanted if (why := _why_not(feed, feeds[feed]))}
+    skipped = {feed.id: why for feed in wanted if (why := _why_not(feed, feeds[feed], app.clock()))}
     return Chosen(
         feed_ids=tuple(feed.id for feed in wanted if feed.id not in skipped),
         skipped=tuple(
@@ -287,7 +288,7 @@ async def _wanted(order: orders.Poll, app: App, feeds: Mapping[Feed, FeedState])
         return list(dict.fromkeys(_followed(feeds, app, address) for address in order.authors))
     if order.everyone:
         return list(feeds)
-    due = set(await app.store.due_feeds(now()))
+    due = set(await app.store.due_feeds(app.clock()))
     return [feed for feed in feeds if feed.id in due]
 
 
@@ -298,9 +299,9 @@ def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
     return feed
 
 
-def _why_not(feed: Feed, state: FeedState) -> str:
+def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
     if feed.paused:
         return "paused"
-    if is_held(state, now()):
-        return f"the site asked us to come back {times.when(state.held_until, now())}"
+    if is_held(state, now):
+        return f"the site asked us to come back {times.when(state.held_until, now)}"
     return ""

@@ -255,7 +255,8 @@ class Channel(Protocol):
     async def send(self, message: Message) -> None:
         """Send one message, once; return when the channel has taken it.
 
-        Raises `ChannelError` (try again later), `ChannelRejected` (never), `DeliveryInDoubt` (may have arrived).
+        Raises `ChannelError` (try again later), `ChannelDown` (the same, and the message has nothing to do with it),
+        `ChannelRejected` (never), `DeliveryInDoubt` (may have arrived).
         Does not retry, split or cut. Ends within the time-out it was built with, whatever the other side does.
         A repeated send with the same `message.key` is recognised where the service allows it.
         """

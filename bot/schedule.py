@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bot import conditional
 from bot.errors import (
+    ChannelDown,
     ChannelError,
     ChannelRejected,
     DeliveryInDoubt,
@@ -46,8 +47,11 @@ DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
 RETRY_AFTER_MAX = conditional.LONGEST_PAUSE
 MAX_ATTEMPTS = 170
-"""Tries before a delivery is dead: about a week of them, as they come to be an hour apart. Mail queues give up
-after about five days."""
+GIVE_UP_AFTER = timedelta(days=7)
+"""A delivery is dead after so many tries and so long: they come to be an hour apart, or five minutes while the whole
+channel is down. Mail queues give up after about five days."""
+TOGETHER = 24
+"""Tries in which a message that fails waits no longer than its channel, where others failed beside it: two hours."""
 MAX_DOUBTS = 12
 """Tries after which one that may have arrived is the last, about three hours on: a server that takes each message
 and answers too late would else have a copy of it for every try."""
@@ -244,8 +248,8 @@ def after_error(
     """What becomes of a batch that could not be sent, and of its channel.
 
     A refusal for ever is the delivery's own: dead at once, and the channel goes on. Anything else is the
-    channel's: its queue waits as one, in order. The delivery backs off further than its channel does, so a
-    message that alone fails every time comes to stand behind those that can be sent.
+    channel's: its queue waits as one, in order, for as long as the channel is down. A message that alone fails backs
+    off further than its channel does, so that it comes to stand behind those that can be sent.
     """
     if isinstance(error, ChannelRejected):
         return _each(batch, state="dead", error=error.reason), replace(channel, last_error=error.reason)
@@ -253,7 +257,7 @@ def after_error(
     asked = min(timedelta(seconds=error.retry_after or 0), RETRY_AFTER_MAX)
     until = now + max(asked, retry_delay(failures, CHANNEL_RETRY_MAX, jitter))
     waiting = replace(channel, failures=failures, next_try_at=until, last_error=error.reason)
-    return tuple(_retried(d, error, asked, now, jitter) for d in batch.deliveries), waiting
+    return tuple(_retried(d, error, waiting, asked, now, jitter) for d in batch.deliveries), waiting
 
 
 def after_crash(delivery: Delivery, now: datetime) -> Delivery:
@@ -288,16 +292,29 @@ def _each(batch: Batch, *, state: str, error: str) -> tuple[Delivery, ...]:
     return tuple(replace(d, state=state, error=error) for d in batch.deliveries)  # type: ignore[arg-type]
 
 
-def _retried(delivery: Delivery, error: ChannelError, asked: timedelta, now: datetime, jitter: float) -> Delivery:
+def _retried(
+    delivery: Delivery, error: ChannelError, channel: ChannelState, asked: timedelta, now: datetime, jitter: float
+) -> Delivery:
     in_doubt = isinstance(error, DeliveryInDoubt)
     doubts = delivery.doubts + in_doubt
-    if delivery.attempts >= MAX_ATTEMPTS or doubts >= MAX_DOUBTS:
+    if doubts >= MAX_DOUBTS or (delivery.attempts >= MAX_ATTEMPTS and now - delivery.created_at >= GIVE_UP_AFTER):
         return replace(delivery, state="dead", error=f"given up after {delivery.attempts} tries: {error.reason}")
+    own = now + max(asked, retry_delay(delivery.attempts, DELIVERY_RETRY_MAX, jitter))
+    with_channel = channel.next_try_at if _is_of_channel(delivery, error, channel) else None
     return replace(
         delivery,
         state="unknown" if in_doubt or delivery.doubtful else "pending",
         doubtful=delivery.doubtful or in_doubt,
         doubts=doubts,
-        due_at=now + max(asked, retry_delay(delivery.attempts, DELIVERY_RETRY_MAX, jitter)),
+        due_at=with_channel or own,
         error=error.reason,
     )
+
+
+def _is_of_channel(delivery: Delivery, error: ChannelError, channel: ChannelState) -> bool:
+    """Whether it is the channel that fails rather than this message: then the queue's first stays its first."""
+    if isinstance(error, ChannelDown):
+        return True
+    others_failed = channel.failures > delivery.attempts
+    # In doubt each try may be a copy, so there the message's own and longer back-off counts.
+    return others_failed and delivery.attempts < TOGETHER and not isinstance(error, DeliveryInDoubt)

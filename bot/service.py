@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from bot.app import App, now, open_app, open_store
+from bot.app import App, open_app, open_store
 from bot.door.desk import Desk
 from bot.door.server import opened
 from bot.errors import BotError, SettingsError, StoreError
@@ -74,7 +74,7 @@ class _Service:
         while not self._stop.is_set():
             try:
                 await app.dispatcher.save()
-                await take_back(self._store, now)
+                await take_back(self._store, app.clock)
             except StoreError as error:
                 log.error("%s; trying again in %d s", error, STORE_PAUSE.total_seconds())  # noqa: TRY400 - in words
                 with suppress(TimeoutError):

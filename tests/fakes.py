@@ -11,6 +11,7 @@ from typing import Any
 from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import (
+    ChannelDown,
     ChannelError,
     ChannelRejected,
     DeliveryInDoubt,
@@ -219,6 +220,8 @@ class FakeChannel:
             raise DeliveryInDoubt(self.name, "the answer was lost")
         if self.mode == "lost":
             raise DeliveryInDoubt(self.name, "timed out")
+        if self.mode == "away":
+            raise ChannelDown(self.name, "connection refused")
         if self.mode == "down":
             raise ChannelError(self.name, "503", retry_after=self.retry_after)
         if self.mode == "refused":

@@ -12,7 +12,7 @@ from bot.channels import services
 from bot.channels.classify import classify
 from bot.channels.listen import Heard, listening, silence
 from bot.channels.services import Plugin, Security, Service
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
+from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Message
 from bot.redact import Redactor
 from bot.text import one_line
@@ -62,7 +62,7 @@ class AppriseChannel:
             if earlier.error is None:
                 return
         if self._threads.full:
-            raise ChannelError(self.name, "earlier sends still hang: the server does not answer")
+            raise ChannelDown(self.name, "earlier sends still hang: the server does not answer")
         job = self._threads.start(lambda: self._deliver(message))
         self._late[message.key] = job
         while len(self._late) > _MOST_LATE:
@@ -86,7 +86,7 @@ class AppriseChannel:
     async def check(self) -> None:
         """Raise `ChannelError` if the channel cannot be built. Sends nothing."""
         if self._threads.full:
-            raise ChannelError(self.name, "earlier sends still hang: the server does not answer")
+            raise ChannelDown(self.name, "earlier sends still hang: the server does not answer")
         job = self._threads.start(self._try_build)
         try:
             await job.wait(self._timeout)
@@ -133,6 +133,8 @@ class AppriseChannel:
                 return ChannelRejected(self.name, reason)
             case "doubt":
                 return DeliveryInDoubt(self.name, reason)
+            case "down":
+                return ChannelDown(self.name, reason, retry_after=verdict.retry_after)
             case _:
                 return ChannelError(self.name, reason, retry_after=verdict.retry_after)
 

@@ -1,5 +1,8 @@
 """What a failed send means: try again, never, or may have arrived; and the reason in words, with the usual mend.
 
+That the channel is down is said only where no message could have had a part in it: one that alone makes a server
+answer 500, or 502 through a proxy, must not hold up the queue behind it.
+
 Pure: takes facts (`listen.Fact`), gives a verdict. Goes by codes; the other side's words only go into the reason.
 """
 
@@ -18,9 +21,9 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of a send that did not succeed."""
+    """What became of a send that did not succeed. "down": to be tried again, and no fault of the message."""
 
-    kind: Literal["again", "never", "doubt"]
+    kind: Literal["again", "down", "never", "doubt"]
     reason: str
     retry_after: float | None = None
 
@@ -46,6 +49,8 @@ _SLACK_AGAIN = {
     "service_unavailable",
     "team_added_to_org",
 }
+
+_SLACK_DOWN = {"ratelimited", "rate_limited", "service_unavailable"}
 
 _SLACK_MENDS = {
     "action_prohibited": "an admin has forbidden posting: ask them, or use another webhook",
@@ -119,16 +124,20 @@ def _of_trouble(fact: Fact) -> Verdict:
     if fact.trouble == "dropped":
         if fact.sending:
             return Verdict(kind="doubt", reason="the answer was lost: it may have arrived")
-        return Verdict(kind="again", reason=_TROUBLES["unreachable"])
+        return Verdict(kind="down", reason=_TROUBLES["unreachable"])
     reason = _TROUBLES[fact.trouble]
     if fact.trouble == "unsupported":
         return Verdict(kind="never", reason=_short(f"{fact.said.rstrip('.')}: {reason}"))
-    return Verdict(kind="again", reason=reason)
+    return Verdict(kind="down", reason=reason)
 
 
 def _of_smtp(fact: Fact, code: int) -> Verdict:
     said = re.sub(r"^\d\.\d{1,3}\.\d{1,3}\s+", "", one_line(fact.said))
-    return Verdict(kind="again" if code < 500 else "never", reason=_reason(str(code), said, _SMTP_MENDS.get(code)))
+    reason = _reason(str(code), said, _SMTP_MENDS.get(code))
+    if code >= 500:
+        return Verdict(kind="never", reason=reason)
+    # 452 may be about the size of this mail; all others before DATA are about us, the server or the mailbox.
+    return Verdict(kind="again" if code == 452 or fact.content else "down", reason=reason)
 
 
 def _of_slack(fact: Fact, code: int) -> Verdict:
@@ -139,7 +148,8 @@ def _of_slack(fact: Fact, code: int) -> Verdict:
     if word in _SLACK_IN_DOUBT:
         return Verdict(kind="doubt", reason=f"{word}: it may have arrived")
     if word in _SLACK_AGAIN or _is_temporary(code) or not (word or code >= 400):
-        return Verdict(kind="again", reason=reason, retry_after=fact.retry_after)
+        kind = "down" if word in _SLACK_DOWN else _again(code)
+        return Verdict(kind=kind, reason=reason, retry_after=fact.retry_after)
     return Verdict(kind="never", reason=reason)
 
 
@@ -151,10 +161,10 @@ def _of_matrix(fact: Fact, code: int) -> Verdict:
     if code == 429 or word == "M_LIMIT_EXCEEDED":
         wait = body.get("retry_after_ms")
         ms = wait / 1000 if isinstance(wait, int | float) and 0 <= wait < 1e9 else None
-        return Verdict(kind="again", reason=reason, retry_after=ms if ms is not None else fact.retry_after)
+        return Verdict(kind="down", reason=reason, retry_after=ms if ms is not None else fact.retry_after)
     # A refusal without Matrix's own word is a proxy's or a wrong address, which may be mended while we wait.
     if _is_temporary(code) or (not word and code not in (401, 403)):
-        return Verdict(kind="again", reason=reason, retry_after=fact.retry_after)
+        return Verdict(kind=_again(code), reason=reason, retry_after=fact.retry_after)
     return Verdict(kind="never", reason=reason)
 
 
@@ -162,7 +172,11 @@ def _of_http(fact: Fact, code: int) -> Verdict:
     reason = _reason(f"HTTP {code}", "", _HTTP_MENDS.get(code))
     if 400 <= code < 500 and not _is_temporary(code):
         return Verdict(kind="never", reason=reason)
-    return Verdict(kind="again", reason=reason, retry_after=fact.retry_after)
+    return Verdict(kind=_again(code), reason=reason, retry_after=fact.retry_after)
+
+
+def _again(code: int) -> Literal["again", "down"]:
+    return "down" if code in (429, 503) else "again"
 
 
 def _is_temporary(code: int) -> bool:

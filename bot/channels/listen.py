@@ -32,7 +32,10 @@ _LONGEST_ANSWER = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One answer, or one failure to get any. `said` are the other side's words, unredacted."""
+    """One answer, or one failure to get any. `said` are the other side's words, unredacted.
+
+    `sending`: the request carried the message. `content`: the answer came to the message itself (SMTP's DATA).
+    """
 
     trouble: Trouble = ""
     smtp: int | None = None
@@ -40,6 +43,7 @@ class Fact:
     retry_after: float | None = None
     said: str = ""
     sending: bool = True
+    content: bool = False
 
 
 class Heard:
@@ -149,7 +153,10 @@ def _of_smtp(error: smtplib.SMTPException) -> Fact:
         return Fact(smtp=code, said=_decoded(said))
     if isinstance(error, smtplib.SMTPResponseException):
         # -1: no code could be read in the answer, the connection is not in step any more.
-        return Fact(smtp=error.smtp_code, said=_decoded(error.smtp_error)) if error.smtp_code > 0 else _lost(error)
+        if error.smtp_code <= 0:
+            return _lost(error)
+        content = isinstance(error, smtplib.SMTPDataError)
+        return Fact(smtp=error.smtp_code, said=_decoded(error.smtp_error), content=content)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return Fact(trouble="unsupported", said=str(error))
     return _lost(error)

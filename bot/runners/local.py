@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -179,9 +178,10 @@ class LocalRunner:
         return (await self._store.next_due()).deliveries.get(lane.name)
 
     async def _tidy(self) -> datetime | None:
-        # By the monotonic clock: a wall clock that jumps is what this mends.
-        if self._tidied is None or time.monotonic() - self._tidied >= TIDY_EVERY.total_seconds():
-            self._tidied = time.monotonic()
+        # By the loop's monotonic time: a wall clock that jumps is what this mends.
+        seconds = asyncio.get_running_loop().time()
+        if self._tidied is None or seconds - self._tidied >= TIDY_EVERY.total_seconds():
+            self._tidied = seconds
             await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
         return None
 

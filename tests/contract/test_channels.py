@@ -20,7 +20,7 @@ from bot.channels.classify import classify
 from bot.channels.console import ConsoleChannel
 from bot.channels.listen import Fact
 from bot.compose import compose
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
+from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.protocols import Channel
 from tests.servers import mail, slack, synapse, web
 from tests.servers.notices import PARIS, batch, entry, message
@@ -185,7 +185,7 @@ async def test_two_threads_at_most_hang(monkeypatch: pytest.MonkeyPatch) -> None
         with pytest.raises(ChannelError, match="earlier sends still hang") as caught:
             await channel.send(message("c"))
 
-        assert type(caught.value) is ChannelError
+        assert type(caught.value) is ChannelDown
         assert len(server.bodies) == 2
 
 
@@ -265,7 +265,7 @@ async def test_a_busy_server_is_asked_again_when_it_says() -> None:
         with pytest.raises(ChannelError) as caught:
             await channel.send(message())
 
-        assert type(caught.value) is ChannelError
+        assert type(caught.value) is ChannelDown
         assert caught.value.retry_after == 41
 
 
@@ -280,18 +280,20 @@ async def test_a_matrix_limit_is_passed_on_and_not_slept_out() -> None:
         with pytest.raises(ChannelError, match="429 M_LIMIT_EXCEEDED") as caught:
             await channel.send(message())
 
-        assert type(caught.value) is ChannelError
+        assert type(caught.value) is ChannelDown
         assert caught.value.retry_after == 90
 
 
 @pytest.mark.parametrize(
     ("fact", "kind", "verdict"),
     [
-        (Fact(smtp=451, said="4.7.1 greylisted"), "email", "again"),
+        (Fact(smtp=451, said="4.7.1 greylisted"), "email", "down"),
+        (Fact(smtp=451, said="4.7.1 not this one", content=True), "email", "again"),
+        (Fact(smtp=452, said="4.3.1 no room for so much"), "email", "again"),
         (Fact(smtp=535, said="5.7.8 no"), "email", "never"),
         (Fact(trouble="dropped"), "email", "doubt"),
-        (Fact(trouble="dropped", sending=False), "matrix", "again"),
-        (Fact(trouble="tls"), "email", "again"),
+        (Fact(trouble="dropped", sending=False), "matrix", "down"),
+        (Fact(trouble="tls"), "email", "down"),
         (Fact(trouble="unsupported", said="STARTTLS extension not supported"), "email", "never"),
         (Fact(http=502, said="<html>"), "matrix", "again"),
         (Fact(http=404, said="<html>"), "matrix", "again"),
@@ -299,7 +301,12 @@ async def test_a_matrix_limit_is_passed_on_and_not_slept_out() -> None:
         (Fact(http=413, said='{"errcode": "M_TOO_LARGE"}'), "matrix", "never"),
         (Fact(http=400, said="invalid_blocks"), "slack", "never"),
         (Fact(http=200, said='{"ok": false, "error": "internal_error"}'), "slack", "doubt"),
-        (Fact(http=200, said='{"ok": false, "error": "ratelimited"}'), "slack", "again"),
+        (Fact(http=200, said='{"ok": false, "error": "ratelimited"}'), "slack", "down"),
+        (Fact(http=500), "slack", "again"),
+        (Fact(http=503), "slack", "down"),
+        (Fact(http=503, said='{"errcode": "M_UNKNOWN"}'), "matrix", "down"),
+        (Fact(http=500, said='{"errcode": "M_UNKNOWN"}'), "matrix", "again"),
+        (Fact(http=429), "json", "down"),
         (Fact(http=200, said="<html>portal</html>"), "slack", "again"),
         (Fact(http=408), "json", "again"),
         (Fact(http=410), "json", "never"),
@@ -307,7 +314,7 @@ async def test_a_matrix_limit_is_passed_on_and_not_slept_out() -> None:
     ],
 )
 def test_an_answer_means(fact: Fact, kind: str, verdict: str) -> None:
-    """Temporary, final or in doubt, by its code."""
+    """Temporary, the channel's own trouble, final or in doubt, by its code."""
     assert classify(fact, kind).kind == verdict
 
 
@@ -352,7 +359,7 @@ async def test_a_refused_connection_is_temporary() -> None:
     with pytest.raises(ChannelError, match="connection refused") as caught:
         await channel.send(message())
 
-    assert type(caught.value) is ChannelError
+    assert type(caught.value) is ChannelDown
 
 
 @pytest.mark.parametrize("option", ["optional=yes", "retry=3&wait=0", "overflow=split"])

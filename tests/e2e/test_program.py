@@ -8,6 +8,8 @@ import re
 import signal
 import sys
 import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -16,8 +18,11 @@ import pytest
 from aiohttp import web
 
 from bot.demo.site import UnrollSite, samples
+from bot.model import ChannelState
+from bot.stores.tiny import TinyStore
 from tests.command import environment, eventually, finish, keepcurrent, running, start
 from tests.servers import mail
+from tests.servers.receiver import receiving
 from tests.shared import shared
 from tests.sites import answer, drip
 from tests.sites import site as faulty_site
@@ -489,6 +494,50 @@ async def test_run_stops_within_ten_seconds_while_a_channel_hangs(home, site, re
     assert code == 0
     assert took < 10
     assert row["state"] == "unknown"
+
+
+async def test_run_stops_within_ten_seconds_while_every_channel_hangs(tmp_path, site):
+    """Mail, Matrix and JSON take the message and say nothing: gone in time, each in doubt, each sent again in order."""
+    a_minute = 60_000 << 22
+    second = replace(NEW, posts=tuple(replace(post, id=str(int(post.id) + a_minute)) for post in NEW.posts))
+    async with AsyncExitStack() as stack:
+        places = [await stack.enter_async_context(receiving(kind, kind)) for kind in ("mail", "matrix", "json")]
+        write_settings(tmp_path, site.base_url, "".join(place.settings for place in places))
+        await keepcurrent("follow", AUTHOR, cwd=tmp_path)
+        for place in places:
+            await place.misbehave("hang at the end")
+        async with running("run", cwd=tmp_path, until="running: 1 authors") as bot:
+            site.publish(NEW)
+            await eventually(lambda: all(place.tries for place in places))
+            site.publish(second)
+            await eventually(lambda: f"/thread/{second.key}.html" in site.requests)
+            began = time.monotonic()
+            bot.send_signal(signal.SIGTERM)
+            code = await asyncio.wait_for(bot.wait(), 15)
+            took = time.monotonic() - began
+        rows = (await keepcurrent("outbox", "--json", cwd=tmp_path)).json["deliveries"]
+        for place in places:
+            await place.misbehave("")
+        await as_after_a_pause(tmp_path)
+        async with running("run", cwd=tmp_path, until="running: 1 authors"):
+            await eventually(lambda: all(len(place.arrived) == 2 for place in places))
+
+    assert (code, took < 10) == (0, True)
+    assert sorted((row["channel"], row["state"]) for row in rows) == [
+        (name, state) for name in ("json", "mail", "matrix") for state in ("pending", "unknown")
+    ]
+    assert [place.order() for place in places] == [[NEW.key, second.key]] * 3
+    assert [[one.may_repeat for one in place.arrived] for place in places] == [[True, False]] * 3
+
+
+async def as_after_a_pause(folder: Path) -> None:
+    """Let the back-offs be over without waiting for them."""
+    store = await TinyStore.open(folder / "data")
+    try:
+        for row in await store.deliveries(["pending", "unknown"]):
+            await store.settle([replace(row, due_at=row.created_at)], ChannelState(channel=row.channel))
+    finally:
+        await store.close()
 
 
 async def test_a_killed_bot_loses_nothing(home, site, recorder):

@@ -7,7 +7,7 @@ import pytest
 from bot.channels import apprise as channels
 from bot.channels.apprise import AppriseChannel
 from bot.compose import compose
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt
+from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Post
 from tests.servers.notices import PARIS, batch, entry, message
 from tests.servers.slack import SlackServer, as_seen
@@ -124,7 +124,7 @@ async def test_a_rate_limit_says_when(make: type[AppriseChannel], slack_server: 
     with pytest.raises(ChannelError, match="limited") as caught:
         await make().send(message())
 
-    assert type(caught.value) is ChannelError
+    assert type(caught.value) is ChannelDown
     assert caught.value.retry_after == 7
 
 
@@ -135,7 +135,7 @@ async def test_a_server_error_is_temporary(slack_server: SlackServer) -> None:
     with pytest.raises(ChannelError, match="service_unavailable") as caught:
         await webhook().send(message())
 
-    assert type(caught.value) is ChannelError
+    assert type(caught.value) is ChannelDown
 
 
 async def test_an_error_that_may_have_posted_is_in_doubt(slack_server: SlackServer) -> None:

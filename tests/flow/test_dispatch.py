@@ -119,8 +119,27 @@ async def test_a_backlog_arrives_in_order(world):
     assert world.arrived() == [f"new{n}" for n in range(5)]
 
 
-async def test_a_notice_that_alone_fails_lets_the_others_pass(world, monkeypatch):
-    """A message that the channel fails on every time comes to stand behind those that can be sent."""
+@pytest.mark.parametrize(("mode", "tries"), [("away", 200), ("down", 16)])
+async def test_a_long_outage_keeps_the_order(world, mode, tries):
+    """What waits goes in order however long the channel was down; after errors that may be a message's own, for hours.
+
+    Back-offs of channel and message part after five minutes: tried alone, one from the middle would have got through.
+    """
+    world.channels[0].mode = mode
+    for n in range(5):
+        publish(world, f"new{n}")
+        await world.round(hours=1 / 3600)
+    for _ in range(tries):
+        await world.round(hours=0.1)
+    world.channels[0].mode = "ok"
+    await world.round(hours=0.1)
+
+    assert world.arrived() == [f"new{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize(("poison", "rounds"), [(1, 12), (2, 60)])
+async def test_notices_that_alone_fail_let_the_others_pass(world, monkeypatch, poison, rounds):
+    """A message that the channel fails on every time comes to stand behind those that can be sent; so do two."""
     send = FakeChannel.send
 
     async def picky(self: FakeChannel, message):
@@ -128,9 +147,11 @@ async def test_a_notice_that_alone_fails_lets_the_others_pass(world, monkeypatch
         await send(self, message)
 
     monkeypatch.setattr(FakeChannel, "send", picky)
-    publish(world, "poison")
+    for n in range(poison):
+        publish(world, f"poison{n}")
+        await world.round(hours=1 / 3600)
     publish(world, "good")
-    for _ in range(12):
+    for _ in range(rounds):
         await world.round(hours=0.1)
 
     assert world.arrived() == ["good"]

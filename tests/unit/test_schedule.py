@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import schedule
-from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, HostHeld, SourceUnreachable, TemporarySourceError
+from bot.errors import (
+    ChannelDown,
+    ChannelError,
+    ChannelRejected,
+    DeliveryInDoubt,
+    HostHeld,
+    SourceUnreachable,
+    TemporarySourceError,
+)
 from bot.model import Author, Batch, ChannelState, Delivery, Feed, FeedState
 from bot.schedule import Pace
 from tests.fakes import START
@@ -122,6 +130,29 @@ def test_only_tries_in_doubt_count_as_doubts():
     (last,), _ = schedule.after_error(batch(attempts=60, doubts=11), late, before, START, jitter=0)
 
     assert (row.state, row.doubts, last.state) == ("unknown", 1, "dead")
+
+
+@given(st.integers(1, 5000), st.integers(0, 5000), jitters)
+def test_while_a_channel_is_down_its_queue_waits_as_one(attempts, failures, jitter):
+    """A message is due when its channel is, however often it was tried: the oldest is always the next."""
+    before = ChannelState(channel="me", failures=failures)
+    (row,), channel = schedule.after_error(
+        batch(attempts=attempts), ChannelDown("me", "refused"), before, START, jitter=jitter
+    )
+
+    assert row.due_at == channel.next_try_at
+
+
+@pytest.mark.parametrize(
+    ("attempts", "days", "state"), [(300, 6.9, "pending"), (300, 7, "dead"), (169, 30, "pending")]
+)
+def test_a_delivery_is_given_up_after_many_tries_and_a_week(attempts, days, state):
+    """Not sooner while a channel is down and tried every five minutes; nor one that a person just sent again."""
+    now = START + timedelta(days=days)
+    before = ChannelState(channel="me", failures=5)
+    (row,), _ = schedule.after_error(batch(attempts=attempts), ChannelDown("me", "refused"), before, now, jitter=0)
+
+    assert row.state == state
 
 
 def test_an_endless_retry_after_is_bounded():
