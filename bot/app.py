@@ -6,9 +6,9 @@ chance. Contains no logic of the flow.
 
 from __future__ import annotations
 
+import asyncio
 import pkgutil
 import random
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
 from bot.poll import Poller
-from bot.protocols import Channel, Source, Store
+from bot.protocols import Channel, Clock, Source, Store
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
 from bot.runners.once import Once
@@ -51,9 +51,10 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The program, put together."""
+    """The program, put together. `clock` says what time it is for all of it."""
 
     settings: Settings
+    clock: Clock
     store: Store
     http: Http
     sources: Mapping[str, Source]
@@ -64,8 +65,9 @@ class App:
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
-        """A lane for each channel."""
-        return tuple(Lane(self.dispatcher, channel, monotonic=time.monotonic) for channel in self.channels.values())
+        """A lane for each channel. To be asked for within the event loop that runs them."""
+        monotonic = asyncio.get_running_loop().time
+        return tuple(Lane(self.dispatcher, channel, monotonic=monotonic) for channel in self.channels.values())
 
     @property
     def declared(self) -> tuple[Declared, ...]:
@@ -89,7 +91,7 @@ class App:
             poller=self.poller,
             lanes=self.lanes,
             concurrency=self.settings.poll.concurrency,
-            clock=now,
+            clock=self.clock,
         )
 
 
@@ -107,36 +109,40 @@ def owner(settings: Settings) -> int | None:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, store: Store | None = None) -> AsyncIterator[App]:
-    """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`."""
+async def open_app(settings: Settings, *, store: Store | None = None, clock: Clock = now) -> AsyncIterator[App]:
+    """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`.
+
+    Spans (gaps, pauses, time-outs) are measured by the event loop's own time, moments by `clock`.
+    """
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
-        http = build_http(settings)
+        http = build_http(settings, clock)
         stack.push_async_callback(http.close)
         if store is None:
             store = await open_store(settings)
             stack.push_async_callback(store.close)
-        sources = build_sources(settings, http)
+        sources = build_sources(settings, http, clock)
         poller = Poller(
             store=store,
             sources=sources,
             channels=tuple(channels),
             pace=pace_of(settings),
-            clock=now,
+            clock=clock,
             chance=random.random,
         )
         dispatcher = Dispatcher(
             store=store,
             channels=channels,
             zone=settings.zone,
-            clock=now,
-            monotonic=time.monotonic,
+            clock=clock,
+            monotonic=asyncio.get_running_loop().time,
             chance=random.random,
         )
         yield App(
             settings=settings,
+            clock=clock,
             store=store,
             http=http,
             sources=sources,
@@ -155,7 +161,7 @@ def pace_of(settings: Settings) -> Pace:
     )
 
 
-def build_http(settings: Settings) -> Http:
+def build_http(settings: Settings, clock: Clock = now) -> Http:
     """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
     from bot.http import Http
 
@@ -168,14 +174,14 @@ def build_http(settings: Settings) -> Http:
         per_host=poll.per_host,
         host_delay=poll.host_delay.total_seconds(),
         allowed_hosts=(*named, *settings.allow_private_hosts),
-        clock=now,
+        clock=clock,
     )
 
 
-def build_sources(settings: Settings, http: Http) -> dict[str, Source]:
+def build_sources(settings: Settings, http: Http, clock: Clock = now) -> dict[str, Source]:
     """The sources by kind."""
     return {
-        kind: resolve(SOURCES[kind])(http, clock=now, **dict(options))
+        kind: resolve(SOURCES[kind])(http, clock=clock, **dict(options))
         for kind, options in settings.sources
         if kind in SOURCES
     }

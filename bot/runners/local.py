@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -158,9 +157,10 @@ class LocalRunner:
         return (await self._store.next_due()).deliveries.get(lane.name)
 
     async def _tidy(self) -> datetime | None:
-        # By the monotonic clock: a wall clock that jumps is what this mends.
-        if self._tidied is None or time.monotonic() - self._tidied >= TIDY_EVERY.total_seconds():
-            self._tidied = time.monotonic()
+        # By the loop's monotonic time: a wall clock that jumps is what this mends.
+        seconds = asyncio.get_running_loop().time()
+        if self._tidied is None or seconds - self._tidied >= TIDY_EVERY.total_seconds():
+            self._tidied = seconds
             await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
         return None
 
@@ -169,11 +169,12 @@ class LocalRunner:
         await stop.wait()
         self._bell.ring()
         self._last_bell.ring()
-        end = time.monotonic() + self._grace
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._grace
         _, late = await asyncio.wait(workers, timeout=self._grace)
         # The workers have ended, so no further poll is begun.
         if polls := tuple(self._polling.values()):
-            _, late_polls = await asyncio.wait(polls, timeout=max(end - time.monotonic(), 0.0))
+            _, late_polls = await asyncio.wait(polls, timeout=max(end - loop.time(), 0.0))
             late |= late_polls
         for task in late:
             task.cancel()

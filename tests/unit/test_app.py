@@ -9,6 +9,7 @@ import pytest
 from bot import app
 from bot.errors import SettingsError
 from bot.settings import made
+from tests.fakes import Clock
 
 
 def test_the_client_is_built_by_the_settings():
@@ -91,3 +92,15 @@ def test_every_address_of_a_declaration_counts():
     declared = app.App.declared.fget(type("Stub", (), {"settings": settings})())  # type: ignore[attr-defined]
 
     assert [(d.address, d.channels) for d in declared] == [("@a", ("me",)), ("@b", ("me",))]
+
+
+async def test_one_clock_serves_the_whole_program(tmp_path):
+    """The clock that the program is opened with is that of every part of it."""
+    clock = Clock()
+    async with app.open_app(made(data_dir=tmp_path), clock=clock) as opened:
+        runner = opened.runner()
+        source = opened.sources["threadreader"]
+
+        parts = (opened, opened.poller, opened.dispatcher)
+        assert [part.clock for part in parts] == [clock] * 3
+        assert [part._clock for part in (opened.http, source, runner)] == [clock] * 3
