@@ -12,7 +12,7 @@ from importlib import import_module
 
 from tests.trials.figures import Figures, Options
 
-TRIALS: tuple[str, ...] = ()
+TRIALS: tuple[str, ...] = ("kills",)
 QUICK = 0.05
 
 
