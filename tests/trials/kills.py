@@ -27,7 +27,7 @@ from bot.demo.site import SampleAuthor, SamplePost, SampleThread, UnrollSite, sn
 from bot.errors import StoreError
 from bot.model import Delivery
 from bot.stores.tiny import TinyStore
-from tests.command import environment, keepcurrent
+from tests.command import Result, environment, finish, start
 from tests.servers import mail, matrix
 from tests.servers.web import Recorder, record
 from tests.trials import arrivals
@@ -39,8 +39,8 @@ KINDS = ("random", "reading", *(f"{when} {channel}" for when in ("before", "afte
 """When the process is killed: before a receiver that has the message answers, or just after it has answered."""
 KILLS_OF_A_KIND = 63
 SIDE_BY_SIDE = 2
-PATIENCE = 60.0
-"""Seconds until a process that did not come to where it was to be killed is killed anyway."""
+PATIENCE = 120.0
+"""Seconds until a process that did not come to where it was to be killed is killed anyway; far more than it takes."""
 QUIET = 240.0
 """Seconds that the last run may take to empty the outbox."""
 ASK_EVERY = 4
@@ -256,7 +256,7 @@ class Bench:
             await self.look_as_a_person(left)
 
     async def look_as_a_person(self, left: Sequence[Delivery]) -> None:
-        result = await keepcurrent("outbox", "list", "--json", cwd=self.folder)
+        result = await _command(self.folder, "outbox", "list", "--json")
         if result.code != 0:
             self.wrong.append(f"outbox list: exit {result.code}: {result.err.strip()}")
             return
@@ -282,7 +282,7 @@ class Bench:
         """Have what is in doubt sent at once instead of ten seconds later."""
         unknown = {row.batch for row in await self.rows() if row.state in ("sending", "unknown")}
         if unknown:
-            result = await keepcurrent("outbox", "retry", *sorted(unknown), cwd=self.folder)
+            result = await _command(self.folder, "outbox", "retry", *sorted(unknown))
             self.wrong += [] if result.code == 0 else [f"outbox retry: {result.err.strip()}"]
 
     async def finish(self) -> None:
@@ -312,7 +312,7 @@ class Bench:
     async def audit(self) -> None:
         """What the program itself says of its store at the end: each of these commands has to end with 0."""
         for command in AUDITS:
-            result = await keepcurrent(*command, cwd=self.folder)
+            result = await _command(self.folder, *command)
             self.wrong += [] if result.code == 0 else [f"{' '.join(command)}: {result.code}: {result.out}{result.err}"]
         log = (self.folder / "bot.log").read_text()
         self.wrong += ["a traceback in the log"] * log.count("Traceback")
@@ -323,6 +323,10 @@ class Bench:
             "matrix": arrivals.by_matrix(self.matrix.contents),
             "json": arrivals.by_json(self.json.bodies),
         }
+
+
+async def _command(folder: Path, *args: str) -> Result:
+    return await finish(await start(*args, cwd=folder), within=PATIENCE)
 
 
 AUDITS: tuple[tuple[str, ...], ...] = (("outbox", "list", "--json"), ("check",))
@@ -345,7 +349,7 @@ async def bench(folder: Path, seed: str) -> AsyncIterator[Bench]:
         _write_baseline(made)
         ports = {"site": site.base_url, "mail": letters.port, "matrix": room.port, "json": hook.port}
         (folder / "settings.toml").write_text(SETTINGS.format(**ports))
-        first = await keepcurrent("poll", "--all", cwd=folder)
+        first = await _command(folder, "poll", "--all")
         if first.code != 0:
             raise RuntimeError(f"the first look failed: {first.err}")
         yield made
@@ -359,7 +363,11 @@ def _write_baseline(made: Bench) -> None:
 
 
 async def kill_all(folder: Path, kinds: Sequence[str], seed: str, *, by_hand: bool = False) -> Bench:
-    """Kill in these ways, one after the other, then let it finish."""
+    """Kill in these ways, one after the other, then let it finish.
+
+    `by_hand`: what is in doubt in the end is sent by hand, at once.
+    """
+    folder.mkdir()
     async with bench(folder, seed) as made:
         for kind in kinds:
             await made.kill(kind)
@@ -367,6 +375,18 @@ async def kill_all(folder: Path, kinds: Sequence[str], seed: str, *, by_hand: bo
             await made.settle_by_hand()
         await made.finish()
     return made
+
+
+async def side_by_side(folder: Path, kinds: Sequence[str], seed: int, *, by_hand: bool = False) -> list[Bench]:
+    """The kills shared out among bots of their own."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(
+                kill_all(folder / str(number), kinds[number::SIDE_BY_SIDE], f"{seed} {number}", by_hand=by_hand)
+            )
+            for number in range(SIDE_BY_SIDE)
+        ]
+    return [task.result() for task in tasks]
 
 
 def judged(made: Bench) -> tuple[dict[str, float], list[str]]:
@@ -432,16 +452,6 @@ def trial(options: Options) -> Figures:
     kinds = [kind for kind in KINDS for _ in range(each)]
     chance.shuffle(kinds)
 
-    async def side_by_side() -> list[Bench]:
-        with tempfile.TemporaryDirectory(prefix="keepcurrent-kills-") as folder:
-            places = [Path(folder, str(number)) for number in range(SIDE_BY_SIDE)]
-            for place in places:
-                place.mkdir()
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(kill_all(place, kinds[number::SIDE_BY_SIDE], f"{options.seed} {number}"))
-                    for number, place in enumerate(places)
-                ]
-            return [task.result() for task in tasks]
-
-    return figures(asyncio.run(side_by_side()), len(kinds))
+    with tempfile.TemporaryDirectory(prefix="keepcurrent-kills-") as folder:
+        benches = asyncio.run(side_by_side(Path(folder), kinds, options.seed))
+    return figures(benches, len(kinds))
