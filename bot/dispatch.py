@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from bot import schedule
@@ -105,9 +105,15 @@ class Dispatcher:
         outcome = deliveries[0].state
         if outcome == "sending":
             raise StoreError(f"delivery {deliveries[0].id} was settled without an outcome")
+        if outcome == "sent":
+            deliveries += await self._held_up(before, now)
         self._unsaved[batch.channel] = deliveries, state
         await self._save(batch.channel)
         return outcome
+
+    async def _held_up(self, before: ChannelState, now: datetime) -> tuple[Delivery, ...]:
+        waiting = await self.store.deliveries(("pending", "unknown")) if before.failures else ()
+        return schedule.after_recovery(waiting, before, now)
 
     async def _save(self, name: str) -> None:
         """Save what became of the last send, also if the store failed at the first try: the disk was full, say."""

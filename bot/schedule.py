@@ -199,6 +199,23 @@ def after_sent(batch: Batch, now: datetime) -> tuple[tuple[Delivery, ...], Chann
     return sent, ChannelState(channel=batch.channel)
 
 
+def after_recovery(
+    waiting: Iterable[Delivery], channel: ChannelState, now: datetime
+) -> tuple[Delivery, ...]:
+    """What becomes due because a channel that had failed took a message: all that was held up by the channel.
+
+    A single failure in a row is the message's own, and so is its back-off: else one that alone fails every time would
+    come forward with every other that is sent. What was never tried waits for something else.
+    """
+    if channel.failures < 2:
+        return ()
+    return tuple(
+        replace(d, due_at=now)
+        for d in waiting
+        if d.channel == channel.channel and d.attempts and d.state in ("pending", "unknown") and d.due_at > now
+    )
+
+
 def after_error(
     batch: Batch, error: ChannelError, channel: ChannelState, now: datetime, *, jitter: float
 ) -> tuple[tuple[Delivery, ...], ChannelState]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -83,6 +84,25 @@ def test_sent_clears_the_channel():
 
     assert (row.state, row.sent_at, row.error) == ("sent", START, "")
     assert channel == ChannelState(channel="me")
+
+
+@pytest.mark.parametrize(
+    ("failures", "more", "due"),
+    [
+        (2, {"attempts": 1}, START),
+        (2, {"attempts": 1, "state": "unknown"}, START),
+        (1, {"attempts": 1}, None),
+        (2, {"attempts": 0}, None),
+        (2, {"attempts": 1, "state": "dead"}, None),
+        (2, {"attempts": 1, "channel": "other"}, None),
+    ],
+)
+def test_what_a_channel_s_recovery_makes_due(failures, more, due):
+    """What was tried while the channel failed several times in a row; not what waits for a reason of its own."""
+    row = replace(batch().deliveries[0], due_at=START + timedelta(hours=1), **more)
+    forward = schedule.after_recovery([row], ChannelState(channel="me", failures=failures), START)
+
+    assert [d.due_at for d in forward] == ([due] if due else [])
 
 
 @pytest.mark.parametrize(
