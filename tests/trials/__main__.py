@@ -12,7 +12,7 @@ from importlib import import_module
 
 from tests.trials.figures import Figures, Options
 
-TRIALS: tuple[str, ...] = ("kills",)
+TRIALS: tuple[str, ...] = ("kills", "channels")
 QUICK = 0.05
 
 

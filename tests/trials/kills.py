@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,7 +22,7 @@ from typing import Any
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from bot.demo.site import SampleAuthor, SamplePost, SampleThread, UnrollSite, snowflake
+from bot.demo.site import SampleAuthor, UnrollSite
 from bot.errors import StoreError
 from bot.model import Delivery
 from bot.stores.tiny import TinyStore
@@ -33,6 +32,7 @@ from tests.servers.web import Recorder, record
 from tests.trials import arrivals
 from tests.trials.arrivals import Arrival
 from tests.trials.figures import Figures, Options
+from tests.trials.publishing import Press
 
 CHANNELS = ("mail", "matrix", "json")
 KINDS = ("random", "reading", *(f"{when} {channel}" for when in ("before", "after") for channel in CHANNELS))
@@ -168,12 +168,10 @@ class Bench:
     folder: Path
     chance: random.Random
     axe: Axe
-    site: KillingSite
+    press: Press
     mail: KillingMail
     matrix: KillingMatrix
     json: KillingRecorder
-    start_at: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=2))
-    published: list[SampleThread] = field(default_factory=list)
     kills: Counter[str] = field(default_factory=Counter)
     doubts: dict[str, Counter[str]] = field(default_factory=lambda: {channel: Counter() for channel in CHANNELS})
     in_doubt: int = 0
@@ -181,20 +179,6 @@ class Bench:
     listed: int = 0
     durations: list[float] = field(default_factory=lambda: [2.0])
     wrong: list[str] = field(default_factory=list)
-
-    # -- the site ---------------------------------------------------------------------------------------
-
-    def publish(self) -> None:
-        """Unroll a thread that is a second younger than the one before."""
-        number = len(self.published) + 1
-        written = self.start_at + timedelta(seconds=number)
-        posts = tuple(
-            SamplePost(id=snowflake(written, place), text=f"Post {place} of thread {number} & more")
-            for place in range(1, self.chance.randint(1, 4) + 1)
-        )
-        thread = SampleThread(author=self.chance.choice(AUTHORS), posts=posts)
-        self.published.append(thread)
-        self.site.publish(thread)
 
     # -- a life of the process --------------------------------------------------------------------------
 
@@ -214,10 +198,10 @@ class Bench:
         """Start the process, kill it in this way, and see what it left."""
         loop = asyncio.get_running_loop()
         if kind != "random" or self.chance.random() < 0.7:
-            self.publish()
+            self.press.publish()
         began = loop.time()
         process = await self.start()
-        later = loop.call_later(self.chance.uniform(0, 1), self.publish) if self.chance.random() < 0.3 else None
+        later = loop.call_later(self.chance.uniform(0, 1), self.press.publish) if self.chance.random() < 0.3 else None
         within = self.chance.uniform(0, 1.5 * median(self.durations[-20:])) if kind == "random" else PATIENCE
         self.axe.process, self.axe.point = process, kind
         self.axe.skip = self.chance.randint(0, 2) if kind == "reading" else 0
@@ -306,7 +290,7 @@ class Bench:
     async def is_done(self) -> bool:
         rows = await self.rows()
         sent = {(row.entry_key, row.channel) for row in rows if row.state == "sent"}
-        wanted = {(thread.key, channel) for thread in self.published for channel in CHANNELS}
+        wanted = {(thread.key, channel) for thread in self.press.published for channel in CHANNELS}
         return wanted <= sent and all(row.state == "sent" for row in rows)
 
     async def audit(self) -> None:
@@ -345,21 +329,15 @@ async def bench(folder: Path, seed: str) -> AsyncIterator[Bench]:
         await stack.enter_async_context(mail.serve(handler=letters))
         await stack.enter_async_context(matrix.serve(room))
         await stack.enter_async_context(record(hook))
-        made = Bench(folder, random.Random(seed), axe, site, letters, room, hook)
-        _write_baseline(made)
+        chance = random.Random(seed)
+        made = Bench(folder, chance, axe, Press(site, AUTHORS, chance), letters, room, hook)
+        made.press.baseline()
         ports = {"site": site.base_url, "mail": letters.port, "matrix": room.port, "json": hook.port}
         (folder / "settings.toml").write_text(SETTINGS.format(**ports))
         first = await _command(folder, "poll", "--all")
         if first.code != 0:
             raise RuntimeError(f"the first look failed: {first.err}")
         yield made
-
-
-def _write_baseline(made: Bench) -> None:
-    for number, author in enumerate(AUTHORS * 2):
-        written = made.start_at - timedelta(days=number + 1)
-        post = SamplePost(id=snowflake(written, number), text=f"There before: {number}")
-        made.site.publish(SampleThread(author=author, posts=(post,)))
 
 
 async def kill_all(folder: Path, kinds: Sequence[str], seed: str, *, by_hand: bool = False) -> Bench:
@@ -391,7 +369,7 @@ async def side_by_side(folder: Path, kinds: Sequence[str], seed: int, *, by_hand
 
 def judged(made: Bench) -> tuple[dict[str, float], list[str]]:
     """Figures of one bench, and in words what is wrong."""
-    keys = [thread.key for thread in made.published]
+    keys = made.press.keys
     counted: dict[str, float] = {"threads": len(keys), "in doubt": made.in_doubt, "listed as unknown": made.listed}
     found = list(made.wrong)
     wrong: dict[str, set[Any]] = {name: set() for name in ("lost", "old", "beyond", "unmarked", "late")}
@@ -403,7 +381,7 @@ def judged(made: Bench) -> tuple[dict[str, float], list[str]]:
         wrong["beyond"] |= {(channel, key) for key in arrivals.beyond_doubt(messages, doubts)}
         wrong["unmarked"] |= {(channel, key) for key in arrivals.unmarked(messages)}
         for author in AUTHORS:
-            own = [thread.key for thread in made.published if thread.author == author]
+            own = [thread.key for thread in made.press.published if thread.author == author]
             wrong["late"] |= {(channel, key) for key in arrivals.out_of_order(messages, own)}
     found += [f"{name}: {sorted(those)[:5]}" for name, those in wrong.items() if those]
     counted |= {
