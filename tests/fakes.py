@@ -241,7 +241,7 @@ class Crash(BaseException):
 
 
 class CrashingStore:
-    """A store whose `fuse`-th write kills the process: before it is done, or just after."""
+    """A store whose `fuse`-th write kills the process: before it is done, or just after. `writes` names them all."""
 
     WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert"})
 
@@ -249,6 +249,7 @@ class CrashingStore:
         self._behind = behind
         self.fuse = fuse
         self.after = after
+        self.writes: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._behind, name)
@@ -257,6 +258,7 @@ class CrashingStore:
 
         async def write(*args: Any, **kwargs: Any) -> Any:
             self.fuse -= 1
+            self.writes.append(name)
             if self.fuse == 0 and not self.after:
                 raise Crash
             result = await method(*args, **kwargs)
