@@ -19,17 +19,19 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, SecretStr
 
 from bot import __version__
+from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
 from bot.poll import Poller
-from bot.protocols import Channel, Clock, Source, Store
+from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelSection, Settings
+from bot.watch import Watcher
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -52,7 +54,7 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """The program, put together. `clock` says what time it is for all of it."""
+    """The program, put together. `clock` says what time it is for all of it; `lanes`: one for each channel."""
 
     settings: Settings
     clock: Clock
@@ -62,13 +64,24 @@ class App:
     channels: Mapping[str, Channel]
     poller: Poller
     dispatcher: Dispatcher
+    lanes: tuple[Lane, ...]
+    watcher: Watcher
     follower: Follower
 
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """A lane for each channel. To be asked for within the event loop that runs them."""
-        monotonic = asyncio.get_running_loop().time
-        return tuple(Lane(self.dispatcher, channel, monotonic=monotonic) for channel in self.channels.values())
+    def succeed(self, before: App) -> None:
+        """Come in the place of another App on the same store, which does nothing any more.
+
+        What it was told to wait for stays in force, and what it could not finish is taken over.
+        """
+        self.http.succeed(before.http)
+        self.dispatcher.succeed(before.dispatcher)
+        lanes = {lane.name: lane for lane in before.lanes}
+        for lane in self.lanes:
+            if lane.name in lanes:
+                lane.succeed(lanes[lane.name])
+        for name, channel in self.channels.items():
+            if name in before.channels and isinstance(channel, Successor):
+                channel.succeed(before.channels[name])
 
     @property
     def declared(self) -> tuple[Declared, ...]:
@@ -82,17 +95,23 @@ class App:
     def once(self) -> Once:
         """What makes one round."""
         return Once(
-            store=self.store, poller=self.poller, lanes=self.lanes, concurrency=self.settings.poll.concurrency
+            store=self.store,
+            poller=self.poller,
+            lanes=self.lanes,
+            watcher=self.watcher,
+            concurrency=self.settings.poll.concurrency,
         )
 
-    def runner(self) -> LocalRunner:
-        """What runs until it is stopped."""
+    def runner(self, started: Callable[[], None] = lambda: None) -> LocalRunner:
+        """What runs until it is stopped. `started`: see `LocalRunner`."""
         return LocalRunner(
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
+            watcher=self.watcher,
             concurrency=self.settings.poll.concurrency,
             clock=self.clock,
+            started=started,
         )
 
 
@@ -110,11 +129,15 @@ def owner(settings: Settings) -> int | None:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, store: Store | None = None, clock: Clock = now) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, store: Store | None = None, before: App | None = None, clock: Clock = now
+) -> AsyncIterator[App]:
     """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`.
 
+    A `store` that is given stays open. `before`: the App on it in whose place this one comes; see `App.succeed`.
     Spans (gaps, pauses, time-outs) are measured by the event loop's own time, moments by `clock`.
     """
+    seconds = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
         for channel in channels.values():
@@ -139,11 +162,11 @@ async def open_app(settings: Settings, *, store: Store | None = None, clock: Clo
             channels=channels,
             zone=settings.zone,
             clock=clock,
-            monotonic=asyncio.get_running_loop().time,
+            monotonic=seconds,
             chance=random.random,
             redact=Redactor(settings.secrets()),
         )
-        yield App(
+        app = App(
             settings=settings,
             clock=clock,
             store=store,
@@ -152,8 +175,13 @@ async def open_app(settings: Settings, *, store: Store | None = None, clock: Clo
             channels=channels,
             poller=poller,
             dispatcher=dispatcher,
+            lanes=tuple(Lane(dispatcher, channel, monotonic=seconds) for channel in channels.values()),
+            watcher=build_watcher(settings, store, clock),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
+        if before is not None:
+            app.succeed(before)
+        yield app
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -162,6 +190,20 @@ def pace_of(settings: Settings) -> Pace:
     return Pace(
         interval=poll.interval, min_interval=poll.min_interval, max_interval=poll.max_interval, burst=poll.burst
     )
+
+
+def build_watcher(settings: Settings, store: Store, clock: Clock) -> Watcher:
+    """What finds out that something goes wrong."""
+    rules = Rules(
+        channels=settings.alerts.channels,
+        after=settings.alerts.after,
+        silence=settings.alerts.silence,
+        interval=settings.poll.interval,
+        zone=settings.zone,
+    )
+    names = tuple(settings.channels)
+    monotonic = asyncio.get_running_loop().time
+    return Watcher(store=store, channels=names, rules=rules, clock=clock, monotonic=monotonic)
 
 
 def build_http(settings: Settings, clock: Clock = now) -> Http:

@@ -206,7 +206,7 @@ def _add_working(add: Add) -> None:
     command.add_argument("--all", action="store_true", help="look at every author, due or not")
     command.add_argument("--dry-run", action="store_true", help="show what would be sent, change nothing")
     _add_json(command)
-    add("run", "working:run", "poll and deliver until stopped")
+    add("run", "running:run", "poll and deliver until stopped")
     command = add("unroll", "working:unroll", "read one thread, whole, now", works_without_file=True)
     command.add_argument("url", metavar="URL")
     command.add_argument("--format", choices=FORMATS, default="text")

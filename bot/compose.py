@@ -14,7 +14,7 @@ from datetime import datetime, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bot.model import Author, Batch, Entry, Limits, Message, Post
+from bot.model import Alert, Author, Batch, Entry, Limits, Message, Post
 from bot.text import ELLIPSIS, clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _LONGEST_NAME = 80
 _LONGEST_TITLE = 300
 _LONGEST_TITLE_SOURCE = 4_000
 """How much of a post its title is made from, in characters."""
+_LONGEST_LINE = 400
 _BRIEFER = (_LONGEST_TITLE, 40, 0)
 """How long the titles of a list are, in its ever shorter forms: 300 threads fit a mail as links alone."""
 _SHORTEST_PIECE = 40
@@ -40,9 +41,8 @@ _MONTHS = (
 def compose(batch: Batch, limits: Limits, *, zone: tzinfo) -> Message:
     """What to send for `batch`. Never over `limits`, never empty where they leave room for a word."""
     tame = _Tamer(limits.pings)
-    alone = _alone(batch)
     most = max(limits.text, limits.html)
-    views = _Views(_single(batch, alone, tame, zone, most) if alone else _several(batch, tame, zone))
+    views = _Views(_alarm(batch, tame) if batch.alerts else _content(batch, tame, zone, most))
     text, shown = _fit(views, _render_text, limits.text)
     html, _ = _fit(views, _render_html, limits.html) if limits.html > 0 else ("", shown)
     return Message(
@@ -52,6 +52,15 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo) -> Message:
         html=html,
         links=tuple(_links_shown(shown)),
     )
+
+
+def alert_title(alerts: Sequence[Alert]) -> str:
+    """What some alerts tell, in one line; of several, how many of each kind."""
+    if len(alerts) == 1:
+        return alerts[0].title
+    over = sum(alert.over for alert in alerts)
+    kinds = ((len(alerts) - over, "trouble", "troubles"), (over, "recovery", "recoveries"))
+    return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in kinds if number)
 
 
 # -- what is said ------------------------------------------------------------------------------------
@@ -82,6 +91,24 @@ class _View:
     links: tuple[str, ...] = ()
     more_links: int = 0
     total: int = 0
+
+
+def _content(batch: Batch, tame: _Tamer, zone: tzinfo, most: int) -> _View:
+    alone = _alone(batch)
+    return _single(batch, alone, tame, zone, most) if alone else _several(batch, tame, zone)
+
+
+def _alarm(batch: Batch, tame: _Tamer) -> _View:
+    """Alerts as a list. What a site said stands among the facts, where nothing is ever linked."""
+    items = tuple(
+        _Item(
+            title=tame(shorten(one_line(alert.title), _LONGEST_TITLE)),
+            facts=" ".join(tame(shorten(one_line(line), _LONGEST_LINE)) for line in alert.lines),
+            link="",
+        )
+        for alert in batch.alerts
+    )
+    return _View(notes=_notes(batch, None), items=items, total=len(items))
 
 
 def _single(batch: Batch, entry: Entry, tame: _Tamer, zone: tzinfo, most: int) -> _View:
@@ -130,6 +157,8 @@ def _notes(batch: Batch, entry: Entry | None) -> tuple[str, ...]:
 
 
 def _title(batch: Batch, tame: _Tamer) -> str:
+    if batch.alerts:
+        return f"keepcurrent: {tame(shorten(one_line(alert_title(batch.alerts)), _LONGEST_TITLE))}"
     alone = _alone(batch)
     name = _name(_author(batch, alone), tame)
     what = _entry_title(alone, tame) if alone else _count(len(batch.entries), "new thread")
@@ -299,7 +328,10 @@ class _Views:
         if kept < 0:
             return self._bare(-kept)
         missing = len(brief) - kept
-        return replace(self.full, items=brief[:kept], rest=f"… and {missing} more:" if missing else "")
+        return replace(self.full, items=brief[:kept], rest=self._more(missing) if missing else "")
+
+    def _more(self, missing: int) -> str:
+        return f"… and {missing} more{':' if self.full.rest_link else ''}"
 
     def _bare(self, step: int) -> _View:
         view = replace(self.full, heading=self.full.title, links=(), more_links=0, posts=(), items=(), rest="")

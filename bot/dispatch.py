@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Literal
 
 from bot import schedule
-from bot.compose import compose
+from bot.compose import alert_title, compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
 from bot.model import Batch, ChannelState, Delivery
 from bot.protocols import Channel, Clock, Store
@@ -53,6 +53,26 @@ class Dispatcher:
     """Blots secrets out of a channel's reasons before they are stored: one of somebody else's may quote them."""
     _ready: set[str] = field(default_factory=set)
     _unsaved: dict[str, tuple[tuple[Delivery, ...], ChannelState]] = field(default_factory=dict)
+    _ears: dict[int, list[Dispatched]] = field(default_factory=dict)
+
+    @contextmanager
+    def heard(self) -> Iterator[list[Dispatched]]:
+        """A list that takes up every send that ends while the block lasts, whoever asked for it."""
+        sends: list[Dispatched] = []
+        self._ears[id(sends)] = sends
+        try:
+            yield sends
+        finally:
+            del self._ears[id(sends)]
+
+    def succeed(self, before: Dispatcher) -> None:
+        """Take over the outcomes that the one before could not save."""
+        self._unsaved.update(before._unsaved)
+
+    async def save(self) -> None:
+        """Save every outcome that could not be saved when it came. Raises `StoreError`."""
+        for name in tuple(self._unsaved):
+            await self._save(name)
 
     async def dispatch(self, name: str) -> Dispatched | None:
         """Send the next due batch of a channel; None if nothing is due or the channel waits.
@@ -72,6 +92,8 @@ class Dispatcher:
         outcome = await self._settle(batch, error, state)
         dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error.reason if error else "")
         _log(dispatched)
+        for sends in self._ears.values():
+            sends.append(dispatched)
         return dispatched
 
     async def send(self, channel: Channel, batch: Batch) -> None:
@@ -120,9 +142,10 @@ class Dispatcher:
 
 
 def _log(done: Dispatched) -> None:
-    keys = ", ".join(entry.key for entry in done.batch.entries)
+    keys = ", ".join(entry.key for entry in done.batch.entries) or alert_title(done.batch.alerts)
     attempt = max((d.attempts for d in done.batch.deliveries), default=0)
-    text = f"delivery {done.batch.id} to {done.batch.channel} ({done.batch.feed.address}: {keys}), attempt {attempt}"
+    whose = done.batch.feed.address or "alert"
+    text = f"delivery {done.batch.id} to {done.batch.channel} ({whose}: {keys}), attempt {attempt}"
     if done.error:
         log.warning("%s: %s: %s", text, done.outcome, done.error)
     else:

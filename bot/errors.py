@@ -19,6 +19,7 @@
         ChannelDown                   whatever the message: not reached, busy, wants a pause; the queue keeps its order
         ChannelRejected               refused for ever (bad token, unknown room): dead at once
         DeliveryInDoubt               may have arrived: time-out, answer lost
+      OrderRefused                  the running bot does not do, or did not finish, what it was asked
       StoreError                    the store cannot be read or written; says where and how to go on
         StoreLocked                   another process holds it; carries its `pid`; exit status 3
         SchemaTooNew                  written by a newer version
@@ -46,6 +47,10 @@ class SettingsError(BotError):
 
 class NotFound(BotError):
     """What was asked for is not there: an author who is not followed, a delivery that is not in the outbox."""
+
+
+class OrderRefused(BotError):
+    """The running bot does not do what it was asked, or was stopped before it had done it."""
 
 
 class SourceError(BotError):

@@ -5,8 +5,9 @@ Calls things in order. Does not poll (`poll`), send (`dispatch`) or know where a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from bot import diff
@@ -79,6 +80,7 @@ class Follower:
     sources: Mapping[str, Source]
     poller: Poller
     zone: tzinfo
+    _reconciling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def follow(self, address: str, channels: Sequence[str], backfill: Backfill = None) -> Followed:
         """Subscribe to an author: resolve, look, set the baseline, queue the backfill; all in one commit.
@@ -88,6 +90,10 @@ class Follower:
         """
         located = locate(self.sources, address)
         resolved = await self.sources[located.source].resolve(address.strip())
+        async with self.poller.alone(resolved.feed.id):
+            return await self._follow(resolved, channels, backfill)
+
+    async def _follow(self, resolved: Resolved, channels: Sequence[str], backfill: Backfill) -> Followed:
         feed = resolved.feed
         before = await self.store.poll_input(feed.id)
         subscriptions = tuple(
@@ -128,14 +134,18 @@ class Follower:
         """Make the declared subscriptions those of the settings file; returns what failed: address and reason.
 
         An author that is not declared any more is unfollowed, unless `follow` added it too. What cannot be
-        looked up now is tried again at the next start.
+        looked up now is tried again at the next start or reload. Raises `SettingsError` for what names no author.
         """
+        async with self._reconciling:
+            return await self._reconcile(declared)
+
+    async def _reconcile(self, declared: Iterable[Declared]) -> tuple[tuple[str, str], ...]:
         have = {s.id: s for s in await self.store.subscriptions() if s.origin == "settings"}
         failed: list[tuple[str, str]] = []
         keep: set[str] = set()
         for item in declared:
             try:
-                resolved, new = await self._declared(item, have.values())
+                resolved = await self._declared(item, have.values())
             except SourceError as error:
                 failed.append((item.address, error.reason))
                 continue
@@ -148,8 +158,7 @@ class Follower:
             wanted = [s for s in wanted if s.id not in keep]
             keep |= {s.id for s in wanted}
             if any(have.get(s.id) != s for s in wanted):
-                state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
-                await self.store.follow(feed, wanted, Changes(feed_id=feed.id, state=state) if new else None)
+                await self._declare(resolved, wanted)
         resolved_feeds = {id_.split(">")[0] for id_ in keep}
         # What could not be looked up may be one of these under another spelling: then no author is let go, but
         # channels of authors who are declared still follow the file.
@@ -157,15 +166,23 @@ class Follower:
         await self.store.unsubscribe(s.id for s in gone)
         return tuple(failed)
 
-    async def _declared(self, item: Declared, have: Iterable[Subscription]) -> tuple[Resolved, bool]:
-        """The feed that a declaration means, and whether it is new. Asks the network only for a thread's URL."""
+    async def _declare(self, resolved: Resolved, wanted: Iterable[Subscription]) -> None:
+        """Add subscriptions; a new author begins without a first look, one who is there keeps its state."""
+        feed = resolved.feed
+        async with self.poller.alone(feed.id):
+            there = await self.store.poll_input(feed.id)
+            state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
+            await self.store.follow(feed, wanted, None if there else Changes(feed_id=feed.id, state=state))
+
+    async def _declared(self, item: Declared, have: Iterable[Subscription]) -> Resolved:
+        """The feed that a declaration means. Asks the network only for a thread's URL."""
         located = locate(self.sources, item.address)
         known = located.feed_id or next((s.feed_id for s in have if s.declared == item.address), "")
         start = await self.store.poll_input(known) if known else None
         if start is not None:
-            return Resolved(feed=start.feed), False
+            return Resolved(feed=start.feed)
         if not located.feed_id:
-            return await self.sources[located.source].resolve(item.address), True
+            return await self.sources[located.source].resolve(item.address)
         author = Author(handle=located.handle)
         feed = Feed(id=located.feed_id, source=located.source, address=f"@{located.handle}", author=author)
-        return Resolved(feed=feed), True
+        return Resolved(feed=feed)

@@ -48,6 +48,11 @@ class Turns:
         self._chance = chance
         self._places: dict[str, _Place] = {}
 
+    def succeed(self, before: Turns) -> None:
+        """Keep the pauses to the last requests of the one before, which sends nothing any more."""
+        for host, place in before._places.items():
+            self._place(host).next_start = place.next_start
+
     @asynccontextmanager
     async def turn(self, host: str) -> AsyncIterator[None]:
         """Wait for a turn and hold it. Raises `QueueTooLong`."""

@@ -107,6 +107,11 @@ class Http:
             target = onward
         raise TemporarySourceError(feed_id, f"{target.host} sends us in a circle: more than {MAX_REDIRECTS} redirects")
 
+    def succeed(self, before: Http) -> None:
+        """Be as polite as the client in whose place this one comes: its pauses and holds stay in force."""
+        self._turns.succeed(before._turns)
+        self._holds = before._holds
+
     async def close(self) -> None:
         """Close every connection. Idempotent."""
         session, self._session = self._session, None

@@ -52,6 +52,9 @@ class Feed:
     paused: bool = False
 
 
+Fault = Literal["", "unreachable", "page"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedState:
     """What polling knows of a feed. Only a poll writes it.
@@ -60,7 +63,8 @@ class FeedState:
     None before the first look and when that look found no thread at all: then every thread is news.
     `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at ("" = start again
     at `older`), due at `sweep_at`; `sweep_failures` in a row.
-    `held_until`: the site's own Retry-After; kept even by `poll --all`.
+    `held_until`: the site's own Retry-After; kept even by `poll --all`. `fault`: what the last failure was, where it
+    tells more than its words: nobody was reached, or the page is not one that the source knows.
     """
 
     feed_id: str
@@ -72,7 +76,9 @@ class FeedState:
     last_success_at: datetime | None = None
     held_until: datetime | None = None
     failures: int = 0
+    failing_since: datetime | None = None
     last_error: str = ""
+    fault: Fault = ""
     newest_key: str = ""
     newest_at: datetime | None = None
     older: str = ""
@@ -249,12 +255,47 @@ class Subscription:
         return f"{self.feed_id}>{self.channel}>{self.origin}"
 
 
+TroubleKind = Literal["failing", "silent", "refused"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Something that goes wrong and was told of, kept until it is over.
+
+    `subject`: `source:threadreader`, `feed:threadreader:ann`, `channel:team`, `refusal:team:…` (deliveries that are
+    dead for one reason), or `network` (every source). `told_at` is when it was told last, `told` how often. `over_at`,
+    of sources only: it is over, but some authors were not asked since; until they are, their failures are its own.
+    """
+
+    subject: str
+    kind: TroubleKind
+    since: datetime
+    told_at: datetime
+    reason: str = ""
+    told: int = 1
+    over_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """One trouble per subject and kind."""
+        return f"{self.kind} {self.subject}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What is told of a trouble, or, where `over`, of its end. `lines` are sentences; they may quote a hostile site."""
+
+    title: str
+    lines: tuple[str, ...] = ()
+    over: bool = False
+
+
 DeliveryState = Literal["pending", "sending", "sent", "unknown", "dead"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One row of the outbox: one thread for one channel.
+    """One row of the outbox: one thread for one channel; or one `alert`, then `feed_id` and `entry_key` are "".
 
     `id` follows from thread and channel, so the same thread cannot be queued twice for one channel.
     `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
@@ -275,6 +316,7 @@ class Delivery:
     doubts: int = 0
     claimed_at: datetime | None = None
     sent_at: datetime | None = None
+    alert: Alert | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,11 +327,12 @@ class ChannelState:
     failures: int = 0
     next_try_at: datetime | None = None
     last_error: str = ""
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one message carries: deliveries of one author to one channel, with their threads in order."""
+    """What one message carries: deliveries of one author to one channel, with their threads in order; or alerts."""
 
     id: str
     channel: str
@@ -301,6 +344,11 @@ class Batch:
     def doubtful(self) -> bool:
         """Whether an earlier try may have arrived."""
         return any(delivery.doubtful for delivery in self.deliveries)
+
+    @property
+    def alerts(self) -> tuple[Alert, ...]:
+        """What a batch of alerts tells; such a batch has no threads."""
+        return tuple(delivery.alert for delivery in self.deliveries if delivery.alert is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

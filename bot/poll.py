@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Literal
@@ -27,12 +28,13 @@ Outcome = Literal["nothing new", "new", "not modified", "baseline", "failed", "h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """What one look came to. `new` are the threads found, `error` is in words."""
+    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now."""
 
     feed_id: str
     outcome: Outcome
     new: tuple[Entry, ...] = ()
     error: str = ""
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,20 +70,40 @@ class Poller:
     chance: Callable[[], float]
     timeout: float = 20.0
     _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _ears: dict[int, list[Polled]] = field(default_factory=dict)
 
-    async def poll(self, feed_id: str) -> Polled | None:
+    @contextmanager
+    def heard(self) -> Iterator[list[Polled]]:
+        """A list that takes up every look that ends while the block lasts, whoever asked for it."""
+        looks: list[Polled] = []
+        self._ears[id(looks)] = looks
+        try:
+            yield looks
+        finally:
+            del self._ears[id(looks)]
+
+    async def poll(self, feed_id: str, *, only_due: bool = False) -> Polled | None:
         """Look at one author and commit what was found; None if the author is not followed any more.
 
+        `only_due`: None also if somebody else looked meanwhile, so that the author is not due any more.
         A failure of the source is committed and returned, not raised. Raises `StoreError`.
         """
-        async with self._alone(feed_id):
+        async with self.alone(feed_id):
+            if only_due and not await self._is_due(feed_id):
+                return None
             look = await self.look(feed_id)
             if look is None:
                 return None
             polled, changes = look
             await self.store.commit(changes)
         _log(polled)
+        for looks in self._ears.values():
+            looks.append(polled)
         return polled
+
+    async def _is_due(self, feed_id: str) -> bool:
+        start = await self.store.poll_input(feed_id)
+        return start is not None and (start.state.next_poll_at or self.clock()) <= self.clock()
 
     async def look(self, feed_id: str) -> tuple[Polled, Changes] | None:
         """Look at one author, and say what `poll` would commit. Changes nothing. Raises `StoreError`."""
@@ -106,7 +128,7 @@ class Poller:
         `StoreError`, once the others were tried.
         """
         failed: StoreError | None = None
-        async with self._alone(waiting[0].feed_id):
+        async with self.alone(waiting[0].feed_id):
             with within(Allowance(self.timeout)) as allowance:
                 # The longest due first: a page that drips is due later than those it used up the time of.
                 for thread in waiting:
@@ -119,8 +141,11 @@ class Poller:
         if failed is not None:
             raise failed
 
-    def _alone(self, feed_id: str) -> asyncio.Lock:
-        """One look at a feed at a time: two that read the same thread side by side would both announce it."""
+    def alone(self, feed_id: str) -> asyncio.Lock:
+        """One look at a feed at a time: two that read the same thread side by side would both announce it.
+
+        Whoever else writes a feed's state (`follow`) holds this too: an older state must not come over a newer one.
+        """
         return self._looking.setdefault(feed_id, asyncio.Lock())
 
     async def _look_again(self, waiting: Known) -> None:
@@ -300,9 +325,9 @@ class Poller:
             news.append(item)
             taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
         channels = diff.channels_of(start.subscriptions, self.channels)
-        changes = diff.announce(
-            start.feed.id, news, channels, self.clock(), burst=self.pace.burst, jitter=self.chance()
-        )
+        now = self.clock()
+        burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
+        changes = diff.announce(start.feed.id, news, channels, now, burst=burst, jitter=self.chance())
         return replace(changes, known=(*changes.known, *duplicates))
 
     async def _read(self, start: PollInput, reading: _Reading, entry: Entry) -> diff.News:
@@ -356,7 +381,7 @@ class Poller:
             polled = Polled(feed_id=start.feed.id, outcome="held", error=error.reason)
         else:
             state = schedule.after_failure(start.state, error, self.pace, now, jitter=jitter)
-            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason)
+            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason, failures=state.failures)
         return polled, Changes(feed_id=start.feed.id, state=state)
 
 

@@ -1,7 +1,7 @@
 """The four seams and their contracts: `Source`, `Store`, `Channel`, `Runner`.
 
 Whoever writes a new one reads this file and joins the contract suite in `tests/contract/`.
-Optional powers are small protocols of their own (`Pager`, `Expander`, `Resolver`), not flags.
+Optional powers are small protocols of their own (`Pager`, `Expander`, `Successor`), not flags.
 Decides nothing: when and why is decided by the pure modules, an adapter only knows how.
 """
 
@@ -32,6 +32,7 @@ from bot.model import (
     PollInput,
     Resolved,
     Subscription,
+    Trouble,
 )
 
 Clock = Callable[[], datetime]
@@ -193,6 +194,18 @@ class Store(Protocol):
         """The outbox in the order of creation, in these states (None: every state), with these ids."""
         ...
 
+    async def alert(
+        self, troubles: Iterable[Trouble], over: Iterable[str] = (), deliveries: Iterable[Delivery] = ()
+    ) -> None:
+        """Save what is told of trouble in one step: troubles over those of the same id, without those whose id is in
+        `over`, and the deliveries that tell it. They are of no feed, and outlive every one.
+        """
+        ...
+
+    async def troubles(self) -> tuple[Trouble, ...]:
+        """Every trouble that was told and is not over, by id."""
+        ...
+
     async def drop(self, delivery_ids: Iterable[str]) -> None:
         """Remove rows of the outbox. A thread that is then queued nowhere, and was sent nowhere, is `dropped`."""
         ...
@@ -258,6 +271,17 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Release everything. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class Successor(Protocol):
+    """A channel that can come in the place of one of its name, when the settings are read again."""
+
+    def succeed(self, before: Channel) -> None:
+        """Take over what is still on its way from the one before, if it is the same place: what nobody can cancel must
+        not be sent a second time while it still runs. `before` is asked for nothing any more.
+        """
         ...
 
 

@@ -16,10 +16,12 @@ from bot.errors import (
     ChannelRejected,
     DeliveryInDoubt,
     HostDown,
+    ParseError,
     SourceError,
     SourceUnreachable,
+    WrongAuthor,
 )
-from bot.model import Batch, ChannelState, Delivery, FeedState, Known
+from bot.model import Batch, ChannelState, Delivery, Fault, FeedState, Known
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
 """When a thread's own page is tried again after it could not be read: three further looks."""
@@ -34,6 +36,8 @@ order of the posts' own times, not of unrolling), down to the end of the listing
 SWEEP_AGAIN = timedelta(hours=1)
 SWEEP_TRIES = 5
 """Times a deeper page is tried, 1 h, 2 h … apart."""
+CATCH_UP_AFTER = timedelta(days=1)
+"""After a longer time without an answered look, all that is new of an author is one notice."""
 DEEPER_PAGES = 40
 """Deeper pages read in one look at the most, where news reaches below the first: 600 threads."""
 FIRST_LOOK_LASTS = 10
@@ -90,7 +94,9 @@ def after_success(state: FeedState, pace: Pace, now: datetime, *, jitter: float)
         last_polled_at=now,
         last_success_at=now,
         failures=0,
+        failing_since=None,
         last_error="",
+        fault="",
         held_until=None,
         next_poll_at=next_poll(pace, now, failures=0, jitter=jitter, not_before=None),
     )
@@ -108,10 +114,28 @@ def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetim
         state,
         last_polled_at=now,
         failures=failures,
+        failing_since=(state.failing_since if state.failures else None) or now,
         last_error=error.reason,
+        fault=_fault(error),
         held_until=error.not_before,
         next_poll_at=due,
     )
+
+
+def _fault(error: SourceError) -> Fault:
+    if isinstance(error, SourceUnreachable):
+        return "unreachable"
+    return "page" if isinstance(error, ParseError) and not isinstance(error, WrongAuthor) else ""
+
+
+def catching_up(state: FeedState, pace: Pace, now: datetime) -> bool:
+    """Whether the last answered look is so long ago that what is new now comes as one digest, however few it is.
+
+    The bot was off, the author dead or paused, a backup put back; or the clock was wrong then, or is now.
+    """
+    if state.last_success_at is None:
+        return False
+    return abs(now - state.last_success_at) > max(CATCH_UP_AFTER, 2 * pace.max_interval)
 
 
 def held_back(state: FeedState, not_before: datetime | None) -> FeedState:
@@ -215,7 +239,7 @@ def retry_delay(attempts: int, longest: timedelta, jitter: float) -> timedelta:
 def after_sent(batch: Batch, now: datetime) -> tuple[tuple[Delivery, ...], ChannelState]:
     """What becomes of a batch that its channel took."""
     sent = tuple(replace(d, state="sent", sent_at=now, error="") for d in batch.deliveries)
-    return sent, ChannelState(channel=batch.channel)
+    return sent, ChannelState(channel=batch.channel, last_sent_at=now)
 
 
 def after_error(

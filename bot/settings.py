@@ -148,6 +148,23 @@ class Delivery(Section):
     timeout: AtLeastASecond = timedelta(seconds=20)
 
 
+def _names_in(value: object) -> object:
+    """A list; from the environment also its items with commas between them, or JSON. One alone is a list too."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith(('["', "[]")):
+        return json.loads(value)
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+class Alerts(Section):
+    """`[alerts]`: who is told when something goes wrong, and how soon."""
+
+    channels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names_in)] = ()
+    after: int = Field(default=3, ge=1, le=1000)
+    silence: Duration = timedelta(days=7)
+
+
 class ChannelSection(Section):
     """What every `[channels.X]` may say."""
 
@@ -314,11 +331,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path("data")
     timezone: str = ""
-    allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    allow_private_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names_in)] = ()
     poll: Poll = Poll()
     sources: Sources = Sources()
     channels: dict[Name, AnyChannel] = Field(default_factory=dict)
     delivery: Delivery = Delivery()
+    alerts: Alerts = Alerts()
     follow: tuple[Follow, ...] = ()
 
     @field_validator("timezone")
@@ -330,16 +348,6 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise ValueError(f'"{value}" is no IANA time zone; write it like Europe/Paris') from error
         return value
-
-    @field_validator("allow_private_hosts", mode="before")
-    @classmethod
-    def _one_or_more_hosts(cls, value: object) -> object:
-        """A list; from the environment also its items with commas between them, or JSON."""
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith(('["', "[]")):
-            return json.loads(value)
-        return [host.strip() for host in value.split(",") if host.strip()]
 
     @field_validator("allow_private_hosts")
     @classmethod
@@ -363,12 +371,11 @@ class Settings(BaseSettings):
                     yield str(value)
 
     def unknown_channels(self) -> Iterator[str]:
-        """Name each channel that a [[follow]] wants and that is not there."""
-        for follow in self.follow:
-            for name in follow.channels:
-                if name not in self.channels:
-                    near = _nearest(name, self.channels)
-                    yield f'[[follow]] {follow.author[0]}: there is no channel "{name}"{near}'
+        """Name each channel that a [[follow]] or [alerts] wants and that is not there."""
+        wanted = [(f"[[follow]] {follow.author[0]}", name) for follow in self.follow for name in follow.channels]
+        for where, name in (*wanted, *(("[alerts] channels", name) for name in self.alerts.channels)):
+            if name not in self.channels:
+                yield f'{where}: there is no channel "{name}"{_nearest(name, self.channels)}'
 
     @property
     def zone(self) -> tzinfo:

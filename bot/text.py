@@ -101,8 +101,12 @@ def _bound_marks(text: str) -> str:
     run = 0
     kept = []
     for char in text:
-        run = run + 1 if ord(char) > 0x2FF and unicodedata.category(char) in ("Mn", "Me") else 0
-        if run <= MAX_MARKS:
+        is_mark = ord(char) > 0x2FF and unicodedata.category(char) in ("Mn", "Me")
+        if is_mark:
+            run += 1
+        elif not _BIDI.match(char):  # a direction change parts no marks: it may itself be cut off later
+            run = 0
+        if not is_mark or run <= MAX_MARKS:
             kept.append(char)
     return text if len(kept) == len(text) else "".join(kept)
 
@@ -120,7 +124,7 @@ def is_web_link(url: str) -> bool:
 
     Not with a user in it: `https://good.example@evil.example` leads elsewhere than it says.
     """
-    if len(url) > _LONGEST_LINK or not _SAFE_LINK.fullmatch(url):
+    if len(url) > _LONGEST_LINK or not _SAFE_LINK.fullmatch(url) or clean(url) != url:
         return False
     try:
         parts = urlsplit(url)
@@ -174,7 +178,13 @@ def shorten(text: str, limit: int) -> str:
     room = limit - len(ELLIPSIS)
     # The piece one character longer than the room: a break right at its end is a good one.
     kept = _between_words(text, room) or _between_characters(text, room)
-    return _pair_bidi(kept.rstrip()) + ELLIPSIS
+    return _paired_again(kept.rstrip()) + ELLIPSIS
+
+
+def _paired_again(kept: str) -> str:
+    """The rest of a cut text without direction changes whose end was cut off, nor the blanks that stood round them."""
+    paired = _pair_bidi(kept)
+    return kept if paired == kept else re.sub(" {2,}", " ", paired).strip()
 
 
 def _between_words(text: str, room: int) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import (
     ChannelDown,
@@ -17,8 +18,10 @@ from bot.errors import (
     FeedGone,
     HostDown,
     HostHeld,
+    ParseError,
     SourceError,
     SourceRefused,
+    SourceUnreachable,
     StoreError,
     TemporarySourceError,
 )
@@ -40,6 +43,7 @@ from bot.poll import Poller
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
+from bot.watch import Watcher
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -65,7 +69,7 @@ class Clock:
 
 @dataclass
 class Thread:
-    """A thread on the fake site."""
+    """A thread on the fake site; of every author there, unless `author` names one."""
 
     key: str
     published: datetime
@@ -73,15 +77,17 @@ class Thread:
     listed: bool = True
     readable: bool = True
     first_post: str = ""
+    author: str = ""
 
 
 @dataclass
 class Site:
-    """What is true at the fake site, and how it misbehaves just now."""
+    """What is true at the fake site, and how it misbehaves just now: to all (`fault`), to some feeds (`faults`)."""
 
     threads: dict[str, Thread] = field(default_factory=dict)
     page_size: int = 3
     fault: str = ""
+    faults: dict[str, str] = field(default_factory=dict)
     deeper_fault: str = ""
     thread_fault: str = ""
     not_before: datetime | None = None
@@ -93,12 +99,12 @@ class Site:
         self.threads[key] = Thread(key=key, published=at, **more)
         return self.threads[key]
 
-    def listing(self) -> list[Thread]:
-        listed = [thread for thread in self.threads.values() if thread.listed]
+    def listing(self, author: str) -> list[Thread]:
+        listed = [thread for thread in self.threads.values() if thread.listed and thread.author in ("", author)]
         return sorted(listed, key=lambda thread: thread.published, reverse=True)
 
-    def version(self) -> str:
-        return ",".join(thread.key for thread in self.listing()[: self.page_size])
+    def version(self, author: str) -> str:
+        return ",".join(thread.key for thread in self.listing(author)[: self.page_size])
 
 
 class FakeSource:
@@ -128,15 +134,16 @@ class FakeSource:
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         self.site.requests.append("list")
         self._misbehave(feed.id, self.site.fault)
-        version = self.site.version()
+        version = self.site.version(feed.author.handle)
         if cursor.get("version") == version and (self.site.lies_304 or version):
             return NotModified(cursor=cursor)
-        return self._page(feed, self.site.listing(), {"version": version})
+        return self._page(feed, self.site.listing(feed.author.handle), {"version": version})
 
     async def older(self, feed: Feed, token: str) -> Fetched:
         self.site.requests.append(f"older {token}")
         self._misbehave(feed.id, self.site.fault or self.site.deeper_fault)
-        return self._page(feed, [t for t in self.site.listing() if t.published.timestamp() < float(token)], {})
+        threads = self.site.listing(feed.author.handle)
+        return self._page(feed, [t for t in threads if t.published.timestamp() < float(token)], {})
 
     async def expand(self, entry: Entry) -> Entry:
         self.site.requests.append(f"thread {entry.key}")
@@ -158,6 +165,11 @@ class FakeSource:
         return Fetched(entries=entries, cursor=cursor, older=older, author=feed.author)
 
     def _misbehave(self, feed_id: str, fault: str) -> None:
+        fault = self.site.faults.get(feed_id, fault)
+        if fault == "unreachable":
+            raise SourceUnreachable(feed_id, "nobody answers at fake.example")
+        if fault == "page":
+            raise ParseError(feed_id, "the page is not an author's page")
         if fault == "down":
             raise TemporarySourceError(feed_id, "fake.example answered 503", not_before=self.site.not_before)
         if fault == "held":
@@ -229,14 +241,15 @@ class Crash(BaseException):
 
 
 class CrashingStore:
-    """A store whose `fuse`-th write kills the process: before it is done, or just after."""
+    """A store whose `fuse`-th write kills the process: before it is done, or just after. `writes` names them all."""
 
-    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused"})
+    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert"})
 
     def __init__(self, behind: Any, fuse: int = -1, *, after: bool = False) -> None:
         self._behind = behind
         self.fuse = fuse
         self.after = after
+        self.writes: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._behind, name)
@@ -245,6 +258,7 @@ class CrashingStore:
 
         async def write(*args: Any, **kwargs: Any) -> Any:
             self.fuse -= 1
+            self.writes.append(name)
             if self.fuse == 0 and not self.after:
                 raise Crash
             result = await method(*args, **kwargs)
@@ -264,7 +278,7 @@ class FailingStore:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._behind, name)
-        if name not in ("commit", "claim", "settle"):
+        if name not in ("commit", "claim", "settle", "alert"):
             return method
 
         async def write(*args: Any, **kwargs: Any) -> Any:
@@ -284,6 +298,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     channels: tuple[FakeChannel, ...] = ()
     pace: Pace = field(default_factory=Pace)
+    rules: Rules = field(default_factory=Rules)
+    zone: tzinfo = UTC
     chance: float = 0.5
 
     def __post_init__(self) -> None:
@@ -306,16 +322,19 @@ class World:
         self.dispatcher = Dispatcher(
             store=self.store,
             channels={channel.name: channel for channel in self.channels},
-            zone=UTC,
+            zone=self.zone,
             clock=self.clock,
             monotonic=self.clock.seconds,
             chance=lambda: self.chance,
         )
-        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
+        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=self.zone)
         lanes = [
             Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
         ]
-        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, concurrency=4)
+        self.watcher = Watcher(
+            store=self.store, channels=names, rules=self.rules, clock=self.clock, monotonic=self.clock.seconds
+        )
+        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, watcher=self.watcher, concurrency=4)
 
     async def follow(self, address: str = "@ann", channels: Iterable[str] = (), **more: Any) -> Any:
         return await self.follower.follow(address, tuple(channels), **more)

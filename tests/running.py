@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from bot.alerts import Rules
 from bot.protocols import Runner
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
@@ -16,6 +17,9 @@ from bot.stores.memory import MemoryStore
 from tests.fakes import Clock, FakeChannel, World
 
 Make = Callable[[World, float], Runner]
+
+
+NOBODY_IS_TOLD = Rules()
 
 
 class RealClock:
@@ -33,8 +37,9 @@ def local_runner(world: World, grace: float) -> LocalRunner:
         store=world.store,
         poller=world.poller,
         lanes=[Lane(world.dispatcher, c, monotonic=time.monotonic) for c in world.channels],
+        watcher=world.watcher,
         concurrency=4,
-        clock=now,
+        clock=world.clock,
         grace=grace,
     )
 
@@ -53,11 +58,12 @@ class Running:
         interval: float = 0.05,
         grace: float = 0.3,
         store: Any = None,
+        rules: Rules = NOBODY_IS_TOLD,
     ) -> None:
         self.store = store or MemoryStore()
         pace = Pace(interval=timedelta(seconds=interval), min_interval=timedelta(seconds=interval / 2))
         clock = cast("Clock", RealClock())
-        self.world = World(store=self.store, channels=channels or (FakeChannel(),), pace=pace, clock=clock)
+        self.world = World(store=self.store, channels=channels or (FakeChannel(),), pace=pace, clock=clock, rules=rules)
         self.make = make
         self.grace = grace
         self.stop = asyncio.Event()
@@ -71,6 +77,9 @@ class Running:
     async def __aexit__(self, *_):
         self.stop.set()
         await asyncio.wait_for(self.task, 5)
+
+    def titles(self, channel: int = 0) -> list[str]:
+        return [message.title for message in self.world.channels[channel].inbox]
 
     async def until(self, true):
         async with asyncio.timeout(5):

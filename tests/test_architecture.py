@@ -26,6 +26,9 @@ ALLOWED = {
     "diff": {"model", "errors", "schedule"},
     "audit": {"model"},
     "compose": {"model", "text"},
+    "orders": {"model"},
+    "outbox": {"model", "errors"},
+    "alerts": {"model", "times", "diff"},
     "render": {"model", "text", "times"},
     "allowance": set(),
     "addresses": {"threads"},
@@ -34,6 +37,7 @@ ALLOWED = {
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
+    "watch": {"model", "protocols", "alerts", "poll", "dispatch"},
     "threads": set(),
     "upkeep": {"model", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
@@ -41,11 +45,22 @@ ALLOWED = {
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
-    "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "runners."},
-    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
+    "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "watch"}
     | {"runners."},
+    "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
+    | {"alerts", "watch", "runners."},
+    "perform": {
+        *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
+        *("orders", "outbox", "app"),
+    },
+    "reload": {"errors", "settings", "threads"},
+    "door.": {"errors", "orders", "perform", "app", "door."},
+    "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
 }
-PURE = ["model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"]
+PURE = [
+    *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
+    *("orders", "outbox", "alerts"),
+]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
 

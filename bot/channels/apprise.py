@@ -74,6 +74,15 @@ class AppriseChannel:
         del self._late[message.key]
         self._raise(job)
 
+    def succeed(self, before: object) -> None:
+        """Take over the sends that still run, if they go where ours go; see `Successor`."""
+        if isinstance(before, AppriseChannel):
+            self._take_over(before)
+
+    def _take_over(self, before: AppriseChannel) -> None:
+        if before._service.target == self._service.target:
+            self._threads, self._late = before._threads, before._late
+
     async def check(self) -> None:
         """Raise `ChannelError` if the channel cannot be built. Sends nothing."""
         if self._threads.full:
@@ -108,7 +117,7 @@ class AppriseChannel:
             sender = apprise.Apprise(asset=plugin.asset)
             sender.add(plugin)
             body, body_format = (message.html, "html") if message.html else (message.text or message.title, "text")
-            with sender.notify(body=body, title=message.title, body_format=body_format) as result:
+            with sender.notify(body=body, title=self._service.titled(message.title), body_format=body_format) as result:
                 sent = result.status == apprise.AppriseResultStatus.SUCCESS
         if not sent:
             raise self._failure(heard)

@@ -52,6 +52,8 @@ class Service:
     problem: str = ""
     refuse: Callable[[Plugin], str] = lambda _: ""
     """Says what is wrong with a plugin as built, "" if nothing is."""
+    titled: Callable[[str], str] = str
+    """What the title is handed over as."""
     prepare: Callable[[Plugin, Message], None] = lambda _, __: None
     """Sets a plugin up for one message. The plugin belongs to this message alone until it is sent."""
 
@@ -100,6 +102,7 @@ def email(
         limits=MAIL_LIMITS,
         problem=problem,
         refuse=_refuse_mail,
+        titled=_subject,
         prepare=prepare,
     )
 
@@ -112,8 +115,18 @@ def _mail_url(url: str) -> Service:
         secrets=tuple(secrets_in_url(url)),
         limits=MAIL_LIMITS,
         refuse=_refuse_mail,
+        titled=_subject,
         prepare=_stamp_mail,
     )
+
+
+def _subject(title: str) -> str:
+    """A title as a subject. An encoded word in it stays what it is: `=?utf-8?Q?a=0d=0ab?=` is no line break.
+
+    Apprise sends a subject of ASCII alone as it is, and each reader would decode what looks encoded. With a character
+    that is none (and that nobody sees) all of it is encoded by us, and decoded once.
+    """
+    return title.replace("=?", "=\u200b?")
 
 
 def _stamp_mail(plugin: Plugin, message: Message) -> None:

@@ -9,14 +9,19 @@ import argparse
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import tzinfo
 
 from bot import show, times
 from bot.app import now, open_store, owner
+from bot.commands.ordering import ordered
+from bot.compose import alert_title
 from bot.errors import NotFound
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.orders import Drop, Retry, Rows
+from bot.outbox import UNSENT, Row, chosen, rows_of
 from bot.protocols import Store
-from bot.schedule import after_crash, retried_by_hand
+from bot.schedule import after_crash
 from bot.settings import Settings
 
 
@@ -79,7 +84,7 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
                 times.when(state.last_polled_at, time),
                 "paused" if feed.paused else times.when(state.next_poll_at or time, time),
                 times.moment(state.newest_at, zone),
-                author_state(feed, state),
+                author_state(feed, state, zone),
             )
             for feed, state in feeds
         ],
@@ -91,13 +96,15 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def author_state(feed: Feed, state: FeedState) -> str:
+def author_state(feed: Feed, state: FeedState, zone: tzinfo) -> str:
     """How it goes with an author, in words."""
     if feed.paused:
         return "paused"
     if state.failures:
         often = f"{state.failures} times in a row" if state.failures > 1 else "once"
-        return f"failed {often}: {state.last_error}"
+        answered = state.last_success_at
+        since = f"since {times.moment(answered, zone)}" if answered else "from the first look on"
+        return f"failed {often} {since}: {state.last_error}"
     return "ok" if state.baselined else "not looked at yet"
 
 
@@ -109,6 +116,7 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
         "name": feed.author.name or feed.author.handle,
         "paused": feed.paused,
         "last_check": times.rfc3339(state.last_polled_at),
+        "last_success": times.rfc3339(state.last_success_at),
         "next_check": None if feed.paused else times.rfc3339(state.next_poll_at),
         "newest_thread": state.newest_key or None,
         "newest_published": times.rfc3339(state.newest_at),
@@ -185,29 +193,6 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
 
 # -- outbox -------------------------------------------------------------------------------------------------
 
-UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message of the outbox, as a person sees it: all deliveries that go out together."""
-
-    deliveries: tuple[Delivery, ...]
-
-    @property
-    def first(self) -> Delivery:
-        """The delivery that stands for all: they share channel, state and tries."""
-        return self.deliveries[0]
-
-
-def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
-    """Deliveries by message, in order of creation."""
-    batches: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
-    for delivery in deliveries:
-        batches[delivery.batch, delivery.state].append(delivery)
-    return [Row(tuple(batch)) for batch in batches.values()]
-
-
 async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
     """List what waits and what failed."""
     async with _reading(settings) as store:
@@ -225,7 +210,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 row.first.state,
                 row.first.channel,
                 _address(row.first, feeds),
-                _several([d.entry_key for d in row.deliveries]),
+                row_alert(row) or _several([d.entry_key for d in row.deliveries]),
                 str(row.first.attempts),
                 times.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
                 row.first.error,
@@ -235,6 +220,12 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
         empty="Nothing waits to be sent.",
     )
     return 0
+
+
+def row_alert(row: Row) -> str:
+    """What a message of alerts tells, in one line; "" for one about threads."""
+    told = [d.alert for d in row.deliveries if d.alert is not None]
+    return alert_title(told) if told else ""
 
 
 def _several(keys: Sequence[str]) -> str:
@@ -251,7 +242,8 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
         "state": row.first.state,
         "channel": row.first.channel,
         "author": _address(row.first, feeds),
-        "threads": [delivery.entry_key for delivery in row.deliveries],
+        "threads": [delivery.entry_key for delivery in row.deliveries if delivery.entry_key],
+        "alert": row_alert(row) or None,
         "attempts": row.first.attempts,
         "due": times.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
         "error": row.first.error or None,
@@ -261,11 +253,11 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
 async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
     """Show one message of the outbox with all that is known of it."""
     async with _reading(settings) as store:
-        chosen = _chosen(rows_of(await _outbox(store, settings)), [args.id])
+        rows = chosen(rows_of(await _outbox(store, settings)), [args.id])
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         titles = {(known.feed_id, known.key): known.title for known in await store.threads()}
     zone = settings.zone
-    for row in chosen:
+    for row in rows:
         if args.json:
             show.document(_row(row, feeds))
             continue
@@ -281,48 +273,25 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
         if first.error:
             show.answer(f"  {first.error}")
         for delivery in row.deliveries:
+            if delivery.alert is not None:
+                show.answer("\n    ".join((f"  {delivery.alert.title}", *delivery.alert.lines)))
+                continue
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
             show.answer(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
     return 0
 
 
 async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
-    """Send messages of the outbox again: at the next `poll`, or when `run` is started."""
-    store = await open_store(settings)
-    try:
-        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
-        for row in rows:
-            if row.first.channel not in settings.channels:
-                raise NotFound(f"channel {row.first.channel} is not in the settings: add it first")
-            # The channel's own back-off ends too: a person has seen to what was wrong.
-            channel = ChannelState(channel=row.first.channel)
-            await store.settle([retried_by_hand(d, now()) for d in row.deliveries], channel)
-    finally:
-        await store.close()
-    for row in rows:
-        show.line(f"{row.first.batch} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
+    """Send messages of the outbox again: at once by a running bot, else at the next `poll` or `run`."""
+    retried = await ordered(settings, Retry(ids=tuple(args.id)), Rows)
+    for row in retried.ids:
+        show.line(f"{row} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
     return 0
 
 
 async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     """Remove messages from the outbox; they are not sent."""
-    store = await open_store(settings)
-    try:
-        rows = _chosen(rows_of(await store.deliveries(UNSENT)), args.id)
-        await store.drop(d.id for row in rows for d in row.deliveries)
-    finally:
-        await store.close()
-    for row in rows:
-        show.line(f"Dropped {row.first.batch}.")
+    dropped = await ordered(settings, Drop(ids=tuple(args.id)), Rows)
+    for row in dropped.ids:
+        show.line(f"Dropped {row}.")
     return 0
-
-
-def _chosen(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
-    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown id."""
-    found = []
-    for wanted in ids:
-        matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
-        if not matches:
-            raise NotFound(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
-        found += matches
-    return found

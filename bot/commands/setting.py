@@ -76,6 +76,10 @@ def show_result(ok: bool, text: str) -> bool:
 
 def _local_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
     yield _data_folder(settings.data_dir)
+    yield from _settings_checks(settings)
+
+
+def _settings_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
     if settings.poll.min_interval < timedelta(minutes=1):
         yield True, "[poll] min_interval is under one minute: that is for tests and servers of your own"
     if not settings.poll.min_interval <= settings.poll.interval <= settings.poll.max_interval:
@@ -140,12 +144,8 @@ async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
     http = build_http(settings)
     try:
         sources = build_sources(settings, http)
-        for follow in settings.follow:
-            for address in follow.author:
-                try:
-                    locate(sources, address)
-                except SettingsError as error:
-                    yield False, f"[[follow]] {error}"
+        for problem in wrong_addresses(settings):
+            yield False, problem
         for kind, source in sources.items():
             try:
                 await source.check()
@@ -157,13 +157,30 @@ async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
         await http.close()
 
 
+def wrong_addresses(settings: Settings) -> Iterator[str]:
+    """Name each declared address that no source knows, without asking anybody."""
+    sources = build_sources(settings, build_http(settings))
+    for follow in settings.follow:
+        for address in follow.author:
+            try:
+                locate(sources, address)
+            except SettingsError as error:
+                yield f"[[follow]] {error}"
+
+
+async def problems(settings: Settings) -> list[str]:
+    """All that `check` would find wrong without asking the network, and without looking at what a running bot holds."""
+    results = [*_settings_checks(settings), *[result async for result in _channel_checks(settings)]]
+    return [*(text for good, text in results if not good), *wrong_addresses(settings)]
+
+
 async def test(args: argparse.Namespace, settings: Settings) -> int:
     """Send a sample notice to each channel, and be loud about what fails."""
     from bot.stores.memory import MemoryStore
 
     require_channels(args, settings)
     async with open_app(settings, store=MemoryStore()) as app:
-        chosen = [app.channels[name] for name in named_channels(app, args.channel)]
+        chosen = [app.channels[name] for name in named_channels(settings, args.channel)]
         results = [show_result(*(await _test(channel, app))) for channel in chosen]
     return 0 if all(results) else 1
 
@@ -178,13 +195,13 @@ def require_channels(args: argparse.Namespace, settings: Settings) -> None:
         )
 
 
-def named_channels(app: App, names: list[str]) -> list[str]:
+def named_channels(settings: Settings, names: list[str]) -> list[str]:
     """These channels, or all. Raises `SettingsError` for one that is not there."""
     for name in names:
-        if name not in app.channels:
-            have = ", ".join(app.channels) or "none"
+        if name not in settings.channels:
+            have = ", ".join(settings.channels) or "none"
             raise SettingsError(f'there is no channel "{name}" in the settings; there are: {have}')
-    return names or list(app.channels)
+    return names or list(settings.channels)
 
 
 def sample(channel: str, time: datetime) -> Batch:

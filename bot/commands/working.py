@@ -1,160 +1,90 @@
-"""The work itself: `poll`, `run`, `unroll`."""
+"""The work itself: `poll`, `unroll`. (`run` is in `running`.)"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import logging
-import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot import diff, render, show, times
 from bot.app import App, now, open_app, open_store
-from bot.commands.listing import UNSENT, Row, rows_of
+from bot.commands.listing import row_alert
+from bot.commands.ordering import ordered
 from bot.commands.setting import named_channels, require_channels
-from bot.errors import ChannelError, NotFound, SettingsError, SourceError
+from bot.errors import ChannelError, SettingsError, SourceError
 from bot.follow import matching
-from bot.model import EVERY_CHANNEL, Author, Batch, Changes, Delivery, Entry, Feed, FeedState
+from bot.model import Author, Batch, Changes, Delivery, Entry, Feed
+from bot.orders import Poll, Remark, RoundUp
+from bot.outbox import Row, rows_of
+from bot.perform import choose
 from bot.poll import Polled
 from bot.protocols import Expander
-from bot.runners.local import LocalRunner
-from bot.runners.once import Round
-from bot.schedule import is_held
 from bot.settings import Settings
 
-log = logging.getLogger(__name__)
-
-
 # -- poll ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Result:
-    """All that `poll` tells of its round. `names` are the authors' addresses by feed id."""
-
-    round: Round
-    failed: Sequence[dict[str, str]]
-    skipped: Mapping[str, str]
-    names: Mapping[str, str]
-    unsent: Sequence[Row]
 
 
 async def poll(args: argparse.Namespace, settings: Settings) -> int:
     """One round: look at the authors that are due, deliver what is due, stop."""
     require_channels(args, settings)
+    order = Poll(authors=tuple(args.author), everyone=args.all)
     if args.dry_run:
-        return await _preview(args, settings)
+        return await _preview(args, settings, order)
     # Standard output is for the one document then: what a console channel prints goes where the log goes.
-    with redirect_stdout(sys.stderr) if args.json else nullcontext():
-        result = await _poll(args, settings)
-    return _report(result, as_json=args.json)
+    with redirect_stdout(sys.stderr) if args.json else nullcontext(), show.progress("Looking at authors …"):
+        done = await ordered(settings, order, RoundUp)
+    return _report(done, as_json=args.json)
 
 
-async def _poll(args: argparse.Namespace, settings: Settings) -> _Result:
-    async with open_app(settings) as app:
-        failed = await _reconcile(app)
-        await _warn_of_stranded(app)
-        chosen, skipped = await _chosen(app, args)
-        with show.progress(f"Looking at {len(chosen)} authors …"):
-            done = await app.once().round(chosen, by_hand=bool(args.author or args.all))
-        names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
-        unsent = rows_of(await app.store.deliveries(UNSENT))
-    failed += [{"author": names.get(p.feed_id, p.feed_id), "error": p.error} for p in done.polled if p.error]
-    return _Result(round=done, failed=failed, skipped=skipped, names=names, unsent=unsent)
-
-
-def _report(result: _Result, *, as_json: bool) -> int:
-    if as_json:
-        show.document(_document(result))
-    else:
-        _tell(result)
-    for failure in result.failed:
-        show.problem(f"{failure['author']}: {failure['error']}")
-    for dispatched in result.round.dispatched:
-        if dispatched.error:
-            show.problem(f"notice to {dispatched.batch.channel}: {dispatched.outcome}: {dispatched.error}")
-    return 1 if result.failed or any(d.error for d in result.round.dispatched) else 0
-
-
-async def _warn_of_stranded(app: App) -> None:
-    """Name the channels that authors or notices are meant for, but that the settings do not have any more."""
-    waiting = {row.channel for row in await app.store.deliveries(("pending", "unknown"))}
-    wanted = {s.channel for s in await app.store.subscriptions()} - {EVERY_CHANNEL}
-    for name in sorted((waiting | wanted) - app.channels.keys()):
+def _report(done: RoundUp, *, as_json: bool) -> int:
+    for name in done.stranded:
         show.problem(f"notices wait for channel {name}, which is not in the settings; see `keepcurrent outbox`")
-
-
-async def _reconcile(app: App) -> list[dict[str, str]]:
-    """Bring the store in line with the settings file; what could not be looked up."""
-    failed = await app.follower.reconcile(app.declared)
-    return [{"author": address, "error": reason} for address, reason in failed]
-
-
-async def _chosen(app: App, args: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
-    """Ids of the authors to look at now; addresses of those that are skipped, with the reason. Raises `NotFound`."""
-    feeds = dict(await app.store.feeds())
-    if args.author:
-        wanted = list(dict.fromkeys(_named(feeds, app, address) for address in args.author))
-    elif args.all:
-        wanted = list(feeds)
+    if as_json:
+        show.document(_document(done))
     else:
-        due = set(await app.store.due_feeds(now()))
-        wanted = [feed for feed in feeds if feed.id in due]
-    skipped = {feed.address: why for feed in wanted if (why := _skip(feed, feeds[feed]))}
-    return [feed.id for feed in wanted if feed.address not in skipped], skipped
+        _tell(done)
+    for failure in done.failed:
+        show.problem(f"{failure.author}: {failure.why}")
+    for notice in done.notices:
+        if notice.error:
+            show.problem(f"notice to {notice.channel}: {notice.outcome}: {notice.error}")
+    return 1 if done.failed or any(notice.error for notice in done.notices) else 0
 
 
-def _named(feeds: Iterable[Feed], app: App, address: str) -> Feed:
-    feed = matching(feeds, app.sources, address)
-    if feed is None:
-        raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
-    return feed
-
-
-def _skip(feed: Feed, state: FeedState) -> str:
-    if feed.paused:
-        return "paused"
-    if is_held(state, now()):
-        return f"the site asked us to come back {times.when(state.held_until, now())}"
-    return ""
-
-
-def _document(result: _Result) -> dict[str, object]:
-    polled, dispatched = result.round.polled, result.round.dispatched
-    dead = sum(row.first.state == "dead" for row in result.unsent)
+def _document(done: RoundUp) -> dict[str, object]:
     return {
-        "polled": len(polled),
-        "not_modified": sum(p.outcome == "not modified" for p in polled),
-        "failed": list(result.failed),
-        "new": [_new(entry, result.names[p.feed_id]) for p in polled for entry in p.new],
+        "polled": done.polled,
+        "not_modified": done.not_modified,
+        "failed": [{"author": failure.author, "error": failure.why} for failure in done.failed],
+        "new": [_new(thread.id, thread.author, thread.title, thread.url) for thread in done.new],
         "changed": [],
-        "delivered": sum(d.outcome == "sent" for d in dispatched),
-        "pending": len(result.unsent) - dead,
-        "dead": dead,
-        "skipped": [{"author": address, "why": why} for address, why in result.skipped.items()],
+        "delivered": sum(notice.outcome == "sent" for notice in done.notices),
+        "pending": done.pending,
+        "dead": done.dead,
+        "skipped": [_skipped(skipped) for skipped in done.skipped],
     }
 
 
-def _new(entry: Entry, author: str) -> dict[str, object]:
-    return {"id": entry.key, "author": author, "title": entry.title, "url": entry.url}
+def _new(key: str, author: str, title: str, url: str) -> dict[str, object]:
+    return {"id": key, "author": author, "title": title, "url": url}
 
 
-def _tell(result: _Result) -> None:
-    for address, why in result.skipped.items():
-        show.line(f"skipped: {address}: {why}")
-    for polled in result.round.polled:
-        for entry in polled.new:
-            show.line(f"new: {result.names.get(polled.feed_id, polled.feed_id)}: {entry.title} ({entry.url})")
-    new = sum(len(polled.new) for polled in result.round.polled)
-    sent = sum(d.outcome == "sent" for d in result.round.dispatched)
-    looked = show.counted(len(result.round.polled), "author")
-    waiting = sum(row.first.state != "dead" for row in result.unsent)
-    more = f", {waiting} waiting (`keepcurrent outbox`)" if waiting else ""
-    news, notices = show.counted(new, "new thread"), show.counted(sent, "notice")
+def _skipped(skipped: Remark) -> dict[str, object]:
+    return {"author": skipped.author, "why": skipped.why}
+
+
+def _tell(done: RoundUp) -> None:
+    for skipped in done.skipped:
+        show.line(f"skipped: {skipped.author}: {skipped.why}")
+    for thread in done.new:
+        show.line(f"new: {thread.author}: {thread.title} ({thread.url})")
+    sent = sum(notice.outcome == "sent" for notice in done.notices)
+    looked = show.counted(done.polled, "author")
+    more = f", {done.pending} waiting (`keepcurrent outbox`)" if done.pending else ""
+    news, notices = show.counted(len(done.new), "new thread"), show.counted(sent, "notice")
     show.line(f"{looked} looked at, {news}, {notices} sent{more}.")
 
 
@@ -163,24 +93,24 @@ class _Preview:
     """What a round would do: the looks at authors with what they would queue, and what waits already."""
 
     looks: Sequence[tuple[Feed, Polled, Changes]]
-    skipped: Mapping[str, str]
+    skipped: Sequence[Remark]
     waiting: Sequence[Row]
     unknown: Sequence[str]
 
 
-async def _preview(args: argparse.Namespace, settings: Settings) -> int:
+async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) -> int:
     """What a round would send to whom, and why not; changes nothing and needs no lock."""
     store = await open_store(settings, read_only=True)
     try:
         async with open_app(settings, store=store) as app:
             feeds = {feed.id: feed for feed, _ in await store.feeds()}
-            chosen, skipped = await _chosen(app, args)
-            looks = [(feeds[id_], *look) for id_ in chosen if (look := await app.poller.look(id_)) is not None]
+            who = await choose(order, app)
+            looks = [(feeds[id_], *look) for id_ in who.feed_ids if (look := await app.poller.look(id_)) is not None]
             unknown = [d.address for d in app.declared if matching(feeds.values(), app.sources, d.address) is None]
             waiting = rows_of(await store.deliveries(("pending", "unknown")))
     finally:
         await store.close()
-    preview = _Preview(looks=looks, skipped=skipped, waiting=waiting, unknown=unknown)
+    preview = _Preview(looks=looks, skipped=who.skipped, waiting=waiting, unknown=unknown)
     if args.json:
         show.document(_preview_document(preview))
     else:
@@ -189,8 +119,8 @@ async def _preview(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _tell_preview(preview: _Preview) -> None:
-    for address, why in preview.skipped.items():
-        show.answer(f"{address}: skipped: {why}")
+    for skipped in preview.skipped:
+        show.answer(f"{skipped.author}: skipped: {skipped.why}")
     for address in preview.unknown:
         show.answer(f"{address}: declared, not followed yet: the first look announces nothing")
     for feed, polled, changes in preview.looks:
@@ -205,7 +135,7 @@ def _tell_preview(preview: _Preview) -> None:
             if known.state == "duplicate":
                 show.answer(f"  not sent: {known.title}: {known.note}")
     for row in preview.waiting:
-        keys = ", ".join(d.entry_key for d in row.deliveries)
+        keys = row_alert(row) or ", ".join(d.entry_key for d in row.deliveries)
         due = times.when(row.first.due_at, now())
         show.answer(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
 
@@ -216,53 +146,18 @@ def _preview_document(preview: _Preview) -> dict[str, object]:
         "polled": len(looks),
         "not_modified": sum(polled.outcome == "not modified" for _, polled, _ in looks),
         "failed": [{"author": feed.address, "error": polled.error} for feed, polled, _ in looks if polled.error],
-        "new": [_new(entry, feed.address) for feed, polled, _ in looks for entry in polled.new],
+        "new": [_new(e.key, feed.address, e.title, e.url) for feed, polled, _ in looks for e in polled.new],
         "changed": [],
         "delivered": 0,
         "pending": len(preview.waiting),
         "dead": 0,
-        "skipped": [{"author": address, "why": why} for address, why in preview.skipped.items()],
+        "skipped": [_skipped(skipped) for skipped in preview.skipped],
         "would_send": [
             {"channel": d.channel, "author": feed.address, "thread": d.entry_key, "why_not_now": d.error or None}
             for feed, _, changes in looks
             for d in changes.deliveries
         ],
     }
-
-
-# -- run ----------------------------------------------------------------------------------------------------
-
-
-async def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Poll and deliver until stopped."""
-    require_channels(args, settings)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
-    async with open_app(settings) as app:
-        runner = app.runner()
-        # Beside the runner: a declared thread URL asks a site, which must hold up neither notices nor the stop.
-        declaring = asyncio.create_task(_declare(app, runner))
-        try:
-            await runner.run(stop)
-        finally:
-            declaring.cancel()
-            await asyncio.wait((declaring,))
-        log.info("stopped")
-    return 0
-
-
-async def _declare(app: App, runner: LocalRunner) -> None:
-    """Bring the store in line with the settings file, and say who is followed."""
-    for failure in await _reconcile(app):
-        log.warning("follow %s: %s; tried again at the next start", failure["author"], failure["error"])
-    await _warn_of_stranded(app)
-    feeds = await app.store.feeds()
-    log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
-    if not feeds:
-        log.warning("nobody is followed yet: stop, `keepcurrent follow @name`, and run again")
-    runner.wake()
 
 
 # -- unroll -------------------------------------------------------------------------------------------------
@@ -273,7 +168,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
     from bot.stores.memory import MemoryStore
 
     async with open_app(settings, store=MemoryStore()) as app:
-        channels = named_channels(app, args.channel) if args.channel else []
+        channels = named_channels(settings, args.channel) if args.channel else []
         try:
             with show.progress("Reading the thread …"):
                 entry = await _read(app, args.url)

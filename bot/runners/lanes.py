@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from bot import schedule
@@ -43,7 +44,10 @@ def by_feed(waiting: Iterable[Known]) -> tuple[tuple[Known, ...], ...]:
 
 
 class Lane:
-    """Sends to one channel. The gap is kept from the start of one send to the start of the next."""
+    """Sends to one channel, one message at a time, whoever drains it.
+
+    The gap is kept from the start of one send to the start of the next.
+    """
 
     def __init__(
         self, dispatcher: Dispatcher, channel: Channel, *, monotonic: Callable[[], float], sleep: Sleep = asyncio.sleep
@@ -54,16 +58,29 @@ class Lane:
         self._monotonic = monotonic
         self._sleep = sleep
         self._last_start: float | None = None
+        self._turn = asyncio.Lock()
+
+    def succeed(self, before: Lane) -> None:
+        """Keep the gap to the last send of the lane in whose place this one comes."""
+        self._last_start = before._last_start
+
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[None]:
+        """Wait for a send that is under way; none begins before the block ends."""
+        async with self._turn:
+            yield
 
     async def drain(self, stop: asyncio.Event | None = None) -> AsyncIterator[Dispatched]:
         """Send all that is due, until nothing is, the channel has to wait, or `stop` is set. Raises `StoreError`."""
         while not (stop and stop.is_set()):
-            pause = schedule.next_start(self._last_start, self._gap, self._monotonic())
+            async with self._turn:
+                pause = schedule.next_start(self._last_start, self._gap, self._monotonic())
+                done = None if pause else await self._dispatcher.dispatch(self.name)
+                if done is not None:
+                    self._last_start = done.started
             if pause:
                 await self._sleep(pause)
-                continue
-            done = await self._dispatcher.dispatch(self.name)
-            if done is None:
+            elif done is None:
                 return
-            self._last_start = done.started
-            yield done
+            else:
+                yield done

@@ -20,11 +20,13 @@ from bot.poll import Poller
 from bot.protocols import Clock, Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
+from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
-GRACE = 5.0
-"""Seconds that what is in flight may take after a stop; the whole exit has ten."""
+GRACE = 4.0
+"""Seconds that what is in flight may take after a stop. The whole exit has ten: saving what was cancelled may take
+two of them, closing the store two and a half."""
 LONGEST_WAIT = timedelta(seconds=60)
 """No wait is longer, so that a changed clock or a suspended machine delays nothing by more than this."""
 SHORTEST_WAIT = 0.02
@@ -37,7 +39,10 @@ TIDY_EVERY = timedelta(minutes=10)
 
 
 class LocalRunner:
-    """Polls and delivers in this process."""
+    """Polls and delivers in this process.
+
+    `started` is called when what a dead owner was sending is taken back: not before may anybody else send.
+    """
 
     def __init__(
         self,
@@ -45,16 +50,21 @@ class LocalRunner:
         store: Store,
         poller: Poller,
         lanes: Sequence[Lane],
+        watcher: Watcher,
         concurrency: int,
         clock: Clock,
         grace: float = GRACE,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._poller = poller
         self._lanes = lanes
+        self._watcher = watcher
         self._concurrency = concurrency
         self._clock = clock
         self._grace = grace
+        self._started = started
+        self._last_limit: asyncio.Timeout | None = None
         self._bell = _Bell()
         self._last_bell = _Bell()
         self._group = asyncio.TaskGroup()
@@ -65,11 +75,13 @@ class LocalRunner:
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
         await take_back(self._store, self._clock)
+        self._started()
         async with self._group as group:
             workers = [
                 group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
                 group.create_task(self._repeat(stop, self._look_again), name="looks"),
                 group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
+                group.create_task(self._repeat(stop, self._watch), name="watch"),
             ]
             for lane in self._lanes:
                 drain = self._repeat(stop, partial(self._drain, lane, stop))
@@ -79,6 +91,12 @@ class LocalRunner:
     def wake(self) -> None:
         """Look for work now: something was added from outside."""
         self._bell.ring()
+
+    def allow(self, grace: float) -> None:
+        """Let what is in flight at the stop take that many seconds: from the stop on, or from now if it came."""
+        self._grace = grace
+        if self._last_limit is not None:
+            self._last_limit.reschedule(asyncio.get_running_loop().time() + grace)
 
     # -- the workers: each does what is due and says when it wants to be called again ---------------------
 
@@ -120,7 +138,9 @@ class LocalRunner:
 
     async def _poll(self, feed_id: str) -> None:
         try:
-            await self._poller.poll(feed_id)
+            polled = await self._poller.poll(feed_id)
+            if polled is not None:
+                self._watcher.polled(polled)
             self._unsaved.pop(feed_id, None)
         except StoreError as error:
             self._look_later(feed_id)
@@ -152,8 +172,9 @@ class LocalRunner:
             await asyncio.sleep(STORE_PAUSE.total_seconds())
 
     async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:
-        async for _ in lane.drain(stop):
-            pass
+        async for dispatched in lane.drain(stop):
+            if self._watcher.dispatched(dispatched):
+                self._bell.ring()
         return (await self._store.next_due()).deliveries.get(lane.name)
 
     async def _tidy(self) -> datetime | None:
@@ -164,19 +185,25 @@ class LocalRunner:
             await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
         return None
 
+    async def _watch(self) -> datetime:
+        """See what is wrong, soon after something failed or recovered, and now and then."""
+        if self._watcher.pause() == 0 and await self._watcher.watch():
+            self._bell.ring()
+        return self._clock() + timedelta(seconds=self._watcher.pause())
+
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
         """Give what is in flight its grace, then cancel it."""
         await stop.wait()
         self._bell.ring()
         self._last_bell.ring()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._grace
-        _, late = await asyncio.wait(workers, timeout=self._grace)
-        # The workers have ended, so no further poll is begun.
-        if polls := tuple(self._polling.values()):
-            _, late_polls = await asyncio.wait(polls, timeout=max(end - loop.time(), 0.0))
-            late |= late_polls
-        for task in late:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._grace) as self._last_limit:
+                await asyncio.wait(workers)
+                # The workers have ended, so no further poll is begun.
+                if polls := tuple(self._polling.values()):
+                    await asyncio.wait(polls)
+        self._last_limit = None
+        for task in (*workers, *self._polling.values()):
             task.cancel()
 
 

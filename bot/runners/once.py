@@ -18,6 +18,7 @@ from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
+from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -37,22 +38,32 @@ class Once:
     store: Store
     poller: Poller
     lanes: Sequence[Lane]
+    watcher: Watcher
     concurrency: int
     report: Callable[[Polled | Dispatched], None] = field(default=lambda _: None)
 
     async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
-        """Deliver what waits, look at these authors, read threads that wait for it, deliver again.
+        """Deliver what waits, look at these authors, see what is wrong, read threads that wait for it, deliver again.
 
+        For a process of its own: what the store says is being sent is a dead owner's, and is taken back.
         What is asked of one author from the poll on shares the time of one look, and threads that wait from before
         have half as much again. `by_hand`: a person named the authors and waits.
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
         await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.channels)
+        return await self.extra_round(feed_ids, by_hand=by_hand)
+
+    async def extra_round(self, feed_ids: Iterable[str], *, by_hand: bool = False, only_due: bool = False) -> Round:
+        """The same inside a running bot: what is being sent is in the hands of its lanes, and is left to them.
+
+        `only_due`: who was looked at meanwhile is not looked at again.
+        """
         waiting = await self.deliver()
         allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
-        polls = (partial(self._poll, feed_id, allowance) for feed_id, allowance in allowances.items())
+        polls = (partial(self._poll, feed_id, allowance, only_due) for feed_id, allowance in allowances.items())
         polled = await side_by_side(polls, self.concurrency)
+        await self._watch(tuple(allowances))
         await self._read(allowances)
         return Round(tuple(filter(None, polled)), (*waiting, *await self._send()))
 
@@ -70,10 +81,16 @@ class Once:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
         return tuple(done for lane in lanes for done in lane)
 
-    async def _poll(self, feed_id: str, allowance: Allowance) -> Polled | None:
+    async def _watch(self, looked_at: Sequence[str]) -> None:
+        try:
+            await self.watcher.watch(looked_at)
+        except StoreError as error:  # what is to be told is told by a later watch; notices go out all the same
+            log.error("alerts: %s", error)  # noqa: TRY400 - in words
+
+    async def _poll(self, feed_id: str, allowance: Allowance, only_due: bool) -> Polled | None:
         try:
             with within(allowance):
-                polled = await self.poller.poll(feed_id)
+                polled = await self.poller.poll(feed_id, only_due=only_due)
         except StoreError as error:  # one author's archive folder, say, must not stop the others
             polled = Polled(feed_id=feed_id, outcome="failed", error=str(error))
         if polled:

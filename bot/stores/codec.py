@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.errors import StoreError
-from bot.model import Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription
+from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription, Trouble
 
 SCHEMA = 2
 """Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
@@ -107,6 +107,8 @@ def _plain(value: object) -> object:
             return to_ms(value)
         case Author():
             return {name: part for name, part in asdict(value).items() if part or name == "handle"}
+        case Alert():
+            return {"title": value.title, "lines": list(value.lines), **({"over": True} if value.over else {})}
         case tuple():
             return list(value)
         case Mapping():
@@ -118,6 +120,7 @@ def _plain(value: object) -> object:
 _RICH: dict[str, Callable[[Any], object]] = {
     "datetime": from_ms,
     "Author": lambda value: Author(**value),
+    "Alert": lambda value: Alert(**{**value, "lines": tuple(value["lines"])}),
     "tuple[str, ...]": tuple,
 }
 """How a field comes back from JSON, by its annotation; what is not named comes back as it is."""
@@ -153,4 +156,9 @@ DELIVERY = Shape(
     },
     in_id=("id",),
 )
-CHANNEL = Shape(make=ChannelState, names={"next_try_at": "next", "last_error": "error"}, in_id=("channel",))
+CHANNEL = Shape(
+    make=ChannelState,
+    names={"next_try_at": "next", "last_error": "error", "last_sent_at": "sent"},
+    in_id=("channel",),
+)
+TROUBLE = Shape(make=Trouble, names={"told_at": "at", "over_at": "over"})

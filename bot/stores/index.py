@@ -22,6 +22,7 @@ SUBSCRIPTIONS = "subscriptions"
 THREADS = "threads"
 DELIVERIES = "deliveries"
 CHANNELS = "channels"
+TROUBLES = "troubles"
 
 LONG_AGO = to_ms(rules.LONG_AGO)
 

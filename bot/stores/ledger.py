@@ -27,14 +27,16 @@ from bot.model import (
     NextDue,
     PollInput,
     Subscription,
+    Trouble,
 )
-from bot.stores import codec, rules
+from bot.stores import backups, codec, rules
 from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
-from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, Index
+from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
 from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
+from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
 
 
@@ -44,14 +46,20 @@ class Ledger:
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
         self._archive = Archive(folder / "archive", files)
-        self._db = Database(
-            folder / "store.json",
-            read_only=read_only,
-            schema=codec.SCHEMA,
-            migrations=MIGRATIONS,
-            files=files,
-            observer=self._index.changed,
-        )
+        path = folder / "store.json"
+        try:
+            self._db = Database(
+                path,
+                read_only=read_only,
+                schema=codec.SCHEMA,
+                migrations=MIGRATIONS,
+                files=files,
+                observer=self._index.changed,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as e:
+            # Its own checksum holds, or a person took it out: then a part that every document of ours has is missing.
+            wrong = damaged(path, f"it holds a document that is none of ours ({type(e).__name__}: {e})")
+            raise StoreError(f"{wrong}\n{backups.way_on(files or Files(), path, codec.SCHEMA)}") from e
         storage = self._db.storage
         assert isinstance(storage, JournalStorage)  # noqa: S101  # `Database.default_storage_class`
         self._storage = storage
@@ -134,9 +142,6 @@ class Ledger:
             self._save(changes)
 
     def _keep(self, changes: Changes | None) -> None:
-        # In a folder that was removed, the archive would be begun anew beside a store that is gone.
-        if changes and changes.contents:
-            self._storage.check_in_place()
         for entry in changes.contents if changes else ():
             if entry.whole or rules.keeps(self._readable(entry.feed_id, entry.key), entry):
                 self._archive.write(entry)
@@ -182,7 +187,7 @@ class Ledger:
             for delivery in deliveries:
                 self._put_delivery(delivery)
         feed = self._feed(deliveries[0].feed_id)
-        return rules.make_batch(deliveries, feed, [self._entry(delivery, feed) for delivery in deliveries])
+        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries if row.alert is None])
 
     def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
         entry = self._readable(delivery.feed_id, delivery.entry_key)
@@ -216,6 +221,19 @@ class Ledger:
 
     def _place(self, doc_id: str) -> tuple[float, int]:
         return self._index.places.get(doc_id, (0, 0))
+
+    def alert(self, troubles: Iterable[Trouble], over: Iterable[str], deliveries: Iterable[Delivery]) -> None:
+        with self.batch():
+            for doc_id in over:
+                self._table(TROUBLES).delete(doc_id)
+            for trouble in troubles:
+                self._table(TROUBLES).put(trouble.id, codec.TROUBLE.encode(trouble))
+            for delivery in deliveries:
+                if rules.accepts(self._delivery(delivery.id)):
+                    self._put_delivery(delivery)
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        return tuple(codec.TROUBLE.decode(self._there(TROUBLES, doc_id)) for doc_id in sorted(self._texts(TROUBLES)))
 
     def drop(self, delivery_ids: Iterable[str]) -> None:
         self._remove(delivery_ids, rules.dropped)

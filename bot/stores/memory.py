@@ -24,6 +24,7 @@ from bot.model import (
     NextDue,
     PollInput,
     Subscription,
+    Trouble,
 )
 from bot.stores import rules
 
@@ -39,6 +40,7 @@ class MemoryStore:
         self._contents: dict[tuple[str, str], Entry] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._channels: dict[str, ChannelState] = {}
+        self._troubles: dict[str, Trouble] = {}
 
     async def close(self) -> None:
         pass
@@ -152,7 +154,7 @@ class MemoryStore:
         deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest)
         self._deliveries.update((row.id, row) for row in deliveries)
         feed = self._feeds.get(deliveries[0].feed_id)
-        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries])
+        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries if row.alert is None])
 
     def _claimable(self) -> list[Delivery]:
         return [row for row in self._by_creation() if row.state in rules.CLAIMABLE]
@@ -182,6 +184,17 @@ class MemoryStore:
             for row in self._by_creation()
             if (in_states is None or row.state in in_states) and (wanted is None or row.id in wanted)
         )
+
+    async def alert(
+        self, troubles: Iterable[Trouble], over: Iterable[str] = (), deliveries: Iterable[Delivery] = ()
+    ) -> None:
+        for trouble_id in over:
+            self._troubles.pop(trouble_id, None)
+        self._troubles.update((trouble.id, trouble) for trouble in troubles)
+        self._deliveries.update((row.id, row) for row in deliveries if rules.accepts(self._deliveries.get(row.id)))
+
+    async def troubles(self) -> tuple[Trouble, ...]:
+        return tuple(trouble for _, trouble in sorted(self._troubles.items()))
 
     async def drop(self, delivery_ids: Iterable[str]) -> None:
         self._remove([row for row in map(self._deliveries.get, delivery_ids) if row], rules.dropped)

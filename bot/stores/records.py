@@ -241,7 +241,13 @@ def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last
         if changes is None:
             _check_tail(path, found, line, lines, is_last=is_last)
             break
-        _apply(found.tables, changes)
+        try:
+            _apply(found.tables, changes)
+        except (TypeError, ValueError) as e:
+            raise StoreError(
+                f"{path} is damaged at byte {found.end} (change {found.seq + 1} is none of ours). It was not changed. "
+                f"Restore the folder {path.parent} from a backup."
+            ) from e
         found.seq += 1
         found.end += len(line)
     found.journals_size += found.end - len(header)

@@ -28,6 +28,7 @@ from bot.model import (
     NextDue,
     PollInput,
     Subscription,
+    Trouble,
 )
 from bot.stores.files import Files, reason
 from bot.stores.ledger import Ledger
@@ -112,6 +113,7 @@ class TinyStore:
         return await self._ask(lambda: self._as_owner(work))
 
     def _as_owner(self, work: Callable[[], T]) -> T:
+        # First of all: in a folder that was removed, the archive would be begun anew beside a store that is gone.
         self._lock.check_in_place()
         return work()
 
@@ -178,6 +180,15 @@ class TinyStore:
         in_states = None if states is None else frozenset(states)
         wanted = None if ids is None else tuple(ids)
         return await self._ask(lambda: self._ledger.deliveries(in_states, wanted))
+
+    async def alert(
+        self, troubles: Iterable[Trouble], over: Iterable[str] = (), deliveries: Iterable[Delivery] = ()
+    ) -> None:
+        told, ended, queued = tuple(troubles), tuple(over), tuple(deliveries)
+        await self._change(lambda: self._ledger.alert(told, ended, queued))
+
+    async def troubles(self) -> tuple[Trouble, ...]:
+        return await self._ask(self._ledger.troubles)
 
     async def drop(self, delivery_ids: Iterable[str]) -> None:
         ids = tuple(delivery_ids)

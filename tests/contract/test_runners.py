@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot import watch
+from bot.alerts import Rules
 from bot.errors import StoreError
 from bot.runners import local
 from tests.fakes import FakeChannel
@@ -90,6 +92,20 @@ async def test_a_dead_author_delays_no_other(make):
         bot.world.source.fetch = hang_for_bob
         bot.world.site.publish("new", now())
         await bot.until(lambda: "new" in bot.world.arrived())
+
+
+async def test_trouble_and_recovery_are_told(make, monkeypatch):
+    """A running bot tells both without being asked, soon after the looks that show it."""
+    monkeypatch.setattr(watch, "SHORTEST", 0.01)
+    monkeypatch.setattr(watch, "SHARE", 0)
+    bot = Running(make=make, rules=Rules(channels=("me",)))
+    async with bot:
+        bot.world.site.fault = "down"
+        await bot.until(lambda: "keepcurrent: @ann cannot be read" in bot.titles())
+        bot.world.site.fault = ""
+        await bot.until(lambda: "keepcurrent: @ann can be read again" in bot.titles())
+
+    assert len(bot.titles()) == 2
 
 
 async def test_a_full_disk_pauses_and_goes_on_without_a_restart(make, monkeypatch, caplog):

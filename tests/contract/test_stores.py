@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from bot.errors import SchemaTooNew, StoreError, StoreLocked, StoreReadOnly
 from bot.model import (
+    Alert,
     Author,
     Changes,
     ChannelState,
@@ -34,6 +35,7 @@ from bot.model import (
     NextDue,
     Post,
     Subscription,
+    Trouble,
 )
 from bot.protocols import Store
 from bot.stores.files import Files
@@ -126,6 +128,8 @@ FULL_STATE = FeedState(
     held_until=NOW + 3 * MINUTE,
     failures=3,
     last_error="timed out",
+    failing_since=NOW - MINUTE,
+    fault="page",
     newest_key="9",
     newest_at=datetime(1969, 1, 1, tzinfo=UTC),
     sweep="page=2",
@@ -154,7 +158,17 @@ FULL_DELIVERY = delivery(
     claimed_at=NOW,
     sent_at=NOW + MINUTE,
 )
-FULL_CHANNEL = ChannelState(channel="me", failures=4, next_try_at=NOW, last_error="429")
+FULL_CHANNEL = ChannelState(channel="me", failures=4, next_try_at=NOW, last_error="429", last_sent_at=NOW - MINUTE)
+FULL_TROUBLE = Trouble(
+    subject=f"feed:{ANN}",
+    kind="failing",
+    since=NOW,
+    told_at=NOW + MINUTE,
+    reason="timed out \ud83d",
+    told=3,
+    over_at=NOW + 2 * MINUTE,
+)
+FULL_ALERT = Alert(title="@ann cannot be read", lines=("timed out\n<b> \ud83d", ""), over=True)
 FULL_ENTRY = entry(
     title="T",
     aliases=("2",),
@@ -189,6 +203,7 @@ async def everything(store: Store) -> list[object]:
         await store.due_looks(NOW),
         await store.next_due(),
         await store.orphans(),
+        await store.troubles(),
         await store.poll_input(ANN),
         await store.poll_input(BOB),
     ]
@@ -198,6 +213,7 @@ async def fill(store: Store) -> None:
     await store.follow(FULL_FEED, [subscription(), subscription(channel="*")], FULL)
     await store.follow(feed(BOB), [replace(subscription(BOB), origin="settings", declared="@Bob")])
     await store.settle([], FULL_CHANNEL)
+    await store.alert([FULL_TROUBLE])
 
 
 async def test_feeds_come_back_as_given(store: Store) -> None:
@@ -247,6 +263,14 @@ async def test_channel_states_come_back_as_given(store: Store) -> None:
     assert await store.channel("me") == FULL_CHANNEL
 
 
+async def test_troubles_come_back_as_given_by_id(store: Store) -> None:
+    """Every field of a trouble survives the store."""
+    silent = Trouble(subject="a", kind="silent", since=NOW, told_at=NOW)
+    await store.alert([silent, FULL_TROUBLE])
+
+    assert await store.troubles() == (FULL_TROUBLE, silent)
+
+
 async def test_a_changed_cursor_does_not_reach_the_store(store: Store) -> None:
     """A cursor that is changed after it went in, or after it came out, changes nothing stored."""
     cursor: dict[str, Any] = {"a": [1]}
@@ -267,6 +291,7 @@ async def test_unknown_ids_are_answered_with_nothing(store: Store) -> None:
     await store.unsubscribe(["no"])
     await store.set_paused("no", True)
     await store.drop(["no"])
+    await store.alert((), ["no"])
     await store.settle([delivery("no")])
     await store.prune(NOW)
 
@@ -277,6 +302,7 @@ async def test_unknown_ids_are_answered_with_nothing(store: Store) -> None:
     assert await store.channel("no") == ChannelState(channel="no")
     assert await store.next_due() == NextDue()
     assert await store.due_feeds(NOW) == await store.due_looks(NOW) == await store.orphans() == ()
+    assert await store.troubles() == ()
 
 
 async def test_close_is_idempotent(store: Store) -> None:
@@ -744,6 +770,50 @@ async def test_the_outbox_is_listed_by_state_and_id(store: Store) -> None:
     assert await ids(store, states=[]) == await ids(store, ids=[]) == []
 
 
+def alert_row(delivery_id: str, **more: Any) -> Delivery:
+    return delivery(delivery_id, feed_id="", entry_key="", alert=FULL_ALERT, **more)
+
+
+async def test_an_alert_is_one_step(store: Store) -> None:
+    """Troubles are saved over those of their id, ended ones go, and what tells it is queued."""
+    ended = Trouble(subject="a", kind="silent", since=NOW, told_at=NOW)
+    await store.alert([FULL_TROUBLE, ended])
+    again = replace(FULL_TROUBLE, told=4)
+    await store.alert([again], [ended.id], [alert_row("a")])
+
+    assert await store.troubles() == (again,)
+    assert await store.deliveries() == (alert_row("a"),)
+
+
+async def test_an_alert_is_claimed_without_threads(store: Store) -> None:
+    """A batch of alerts carries what they tell, and no entry."""
+    await store.alert((), (), [alert_row("a", batch="x"), alert_row("b", batch="x")])
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert (batch.id, batch.alerts, batch.entries) == ("x", (FULL_ALERT, FULL_ALERT), ())
+
+
+async def test_an_alert_outlives_the_author(store: Store) -> None:
+    """Unfollowing everybody takes no alert out of the outbox, nor what is known of trouble."""
+    await fill(store)
+    await store.alert((), (), [alert_row("a")])
+    await store.unsubscribe([s.id for s in await store.subscriptions()])
+
+    assert await ids(store) == ["a"]
+    assert await store.troubles() == (FULL_TROUBLE,)
+
+
+async def test_an_alert_leaves_deliveries_whose_send_began(store: Store) -> None:
+    """An alert that is queued again is not sent again."""
+    await store.alert((), (), [alert_row("a")])
+    await store.claim("me", NOW)
+    before = await store.deliveries()
+    await store.alert((), (), [alert_row("a", due_at=NOW + MINUTE)])
+
+    assert await store.deliveries() == before
+
+
 async def test_dropped_rows_are_gone(store: Store) -> None:
     """A dropped row is neither listed nor claimed, whatever its state."""
     await followed(store)
@@ -995,6 +1065,12 @@ CALLS = st.one_of(
     ),
     st.tuples(st.just("drop"), st.lists(st.sampled_from([f"{ANN} a", f"{ANN} b", f"{BOB} a"]), max_size=2)),
     st.tuples(st.just("prune"), MINUTES),
+    st.tuples(
+        st.just("alert"),
+        st.lists(st.builds(Trouble, subject=FEED_IDS, kind=st.just("silent"), since=MINUTES, told_at=MINUTES)),
+        st.lists(FEED_IDS.map(lambda feed_id: f"silent {feed_id}"), max_size=1),
+        st.lists(DELIVERIES.map(lambda row: replace(row, feed_id="", entry_key="", alert=FULL_ALERT)), max_size=2),
+    ),
 )
 
 
@@ -1060,6 +1136,7 @@ async def test_a_reader_sees_the_same_without_the_lock(kind: str, tmp_path: Path
         reader.settle([]),
         reader.drop([]),
         reader.prune(NOW),
+        reader.alert([FULL_TROUBLE]),
     ):
         with pytest.raises(StoreReadOnly):
             await change

@@ -106,6 +106,15 @@ async def test_a_title_cannot_add_a_header(mail_server: MailServer) -> None:
     assert mail_server.mails[0]["Subject"] == "Ada Example: Hi Bcc: eve@example.org Body"
 
 
+async def test_an_encoded_word_in_a_title_is_not_decoded(mail_server: MailServer) -> None:
+    """Found by the long trial: in a subject of ASCII alone, what an author had encoded was decoded, line ends too."""
+    title = "=?utf-8?Q?a=0d=0ab?= =?utf-8?B?QmNjOiBl?="
+
+    await channel_to(mail_server).send(message(title=title))
+
+    assert str(mail_server.mails[0]["Subject"]).replace("\u200b", "") == title
+
+
 async def test_a_mail_says_whose_it_is(mail_server: MailServer) -> None:
     """The headers let readers drop a second copy and keep auto-answers away."""
     await channel_to(mail_server, sender_name="Thread, reader [bot]").send(message("batch-42"))

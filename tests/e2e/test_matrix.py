@@ -12,6 +12,8 @@ from bot.channels import apprise as channels
 from bot.channels.apprise import AppriseChannel
 from bot.compose import compose
 from bot.errors import ChannelRejected, DeliveryInDoubt
+from tests.hostile.readers import normal, read_matrix
+from tests.hostile.texts import HARMLESS, HOSTILE, PLACES, Hostile, placed
 from tests.servers.notices import PARIS, batch, entry, message
 from tests.servers.synapse import Synapse
 
@@ -101,6 +103,38 @@ async def test_hostile_text_is_visible_text(homeserver: Synapse) -> None:
     assert "Vec<String> a < b && c, snake_case, *not bold*" in event["content"]["body"]
 
 
+ROOM = [one for one in HOSTILE if one.name.startswith(("room", "everyone", "script", "lone", "bidi", "closing"))]
+NAMES = [one for one in HOSTILE if one.name in ("bare names", "matrix pill", "matrix reply")]
+"""A member's bare name rings in a message; no client can be told otherwise through Apprise, so notices are notices."""
+
+
+@pytest.mark.parametrize(("ring", "texts"), [(True, ROOM), (False, ROOM[:3] + NAMES)], ids=["message", "notice"])
+async def test_hostile_texts_are_words_to_another_member(ring: bool, texts: list[Hostile], homeserver: Synapse) -> None:
+    """A part of the table through a real homeserver: nothing is live, nothing rang at Alice's."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room, ring=ring)
+    for one in texts:
+        notice = compose(batch(placed(one.text, tuple(PLACES)), key=one.name), channel.limits, zone=PARIS)
+        await channel.send(notice)
+    arrived = homeserver.messages(room)
+
+    assert len(arrived) == len(texts)
+    assert [mark for event in arrived for seen in read_matrix(event["content"]) for mark in seen.live] == []
+    assert homeserver.pings(room) == []
+
+
+async def test_harmless_texts_arrive_unchanged(homeserver: Synapse) -> None:
+    """Another member reads each as it was written, in the plain body and in the formatted one."""
+    room = homeserver.new_room()
+    channel = channel_to(homeserver, room)
+    for name, text in HARMLESS.items():
+        await channel.send(compose(batch(placed(text, ("post",)), key=name), channel.limits, zone=PARIS))
+    pairs = zip(HARMLESS.items(), homeserver.messages(room), strict=True)
+    seen = [(name, text, one) for (name, text), event in pairs for one in read_matrix(event["content"])]
+
+    assert [name for name, text, one in seen if normal(text) not in normal(one.words)] == []
+
+
 async def test_an_alias_leads_to_its_room(homeserver: Synapse) -> None:
     """A room can be named by its alias."""
     room = homeserver.new_room("known")
@@ -139,6 +173,7 @@ async def test_a_lost_answer_and_a_repeat_are_one_event(homeserver: Synapse) -> 
     """A send that ran out of time and is repeated by another channel arrives once."""
     room = homeserver.new_room()
     hasty = channel_to(homeserver, room)
+    await hasty.check()  # built while there is time: its sockets have limits of their own
     hasty._timeout = 0.001
     with pytest.raises(DeliveryInDoubt):
         await hasty.send(message("k"))

@@ -463,15 +463,15 @@ async def test_run_brings_a_new_thread_and_stops_when_told(home, site, recorder)
     async with running("run", cwd=home, until="running: 1 authors") as bot:
         site.publish(NEW)
         await eventually(lambda: recorder.bodies)
-        locked = await keepcurrent("pause", AUTHOR, cwd=home)
+        second = await keepcurrent("run", cwd=home)
         listed = await keepcurrent("threads", "--json", cwd=home)
         bot.send_signal(signal.SIGTERM)
         stopped = await asyncio.wait_for(bot.wait(), 10)
     after = await keepcurrent("poll", "--all", "--json", cwd=home)
 
     assert stopped == 0
-    assert locked.code == 3
-    assert f"pid {bot.pid}" in locked.err
+    assert second.code == 3
+    assert f"pid {bot.pid}" in second.err
     assert NEW.key in {thread["id"] for thread in listed.json["threads"]}
     assert (len(recorder.bodies), after.json["delivered"]) == (1, 0)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.errors import ChannelError
 from bot.stores.memory import MemoryStore
 from bot.upkeep import take_back
 from tests.fakes import START, FakeChannel, World
@@ -226,3 +227,47 @@ async def test_one_dead_channel_delays_no_other():
     await world.round()
 
     assert world.arrived(1) == ["new"]
+
+
+async def deliver_for(world: World, **span: float) -> None:
+    """Deliver whenever something is due, as a runner does, until so much time has passed."""
+    end = world.clock() + timedelta(**span)
+    while world.clock() < end:
+        await world.once.deliver()
+        due = (await world.store.next_due()).deliveries.get("me", end)
+        world.clock.now = min(max(due, world.clock() + timedelta(seconds=1)), end)
+
+
+@pytest.mark.parametrize("outage", [0.01, 0.1, 2.0, 30.0])
+async def test_a_backlog_follows_in_order_when_its_channel_is_back(world, outage):
+    """After an outage of any length, all of it arrives soon; in order but for the one that is tried first."""
+    world.channels[0].mode = "down"
+    for number in range(5):
+        publish(world, f"t{number}")
+    await world.round()
+    await deliver_for(world, hours=outage)
+    world.channels[0].mode = "ok"
+    await deliver_for(world, minutes=7)
+    first, *others = world.arrived()
+
+    assert others == [f"t{number}" for number in range(5) if f"t{number}" != first]
+
+
+async def test_what_fails_alone_does_not_come_forward_each_time_that_another_is_sent(world):
+    """A message that its channel refuses for now, while it takes all others, keeps backing off by itself."""
+    send = world.channels[0].send
+
+    async def picky(message):
+        if "t0x" in message.text:
+            raise ChannelError("me", "this one not now")
+        await send(message)
+
+    world.channels[0].send = picky
+    for number in range(40):
+        publish(world, f"t{number}x")
+        await world.round(hours=0.5)
+        await deliver_for(world, minutes=1)
+    (stuck,) = await world.store.deliveries(["pending"])
+
+    assert world.arrived() == [f"t{number}x" for number in range(1, 40)]
+    assert stuck.attempts < 30

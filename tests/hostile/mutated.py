@@ -103,7 +103,7 @@ def tried_all(seed: int, times: int, timeout: float) -> list[tuple[Tried, bool]]
     results = [(one, True) for one in asyncio.run(try_all(bad_pages(), connections, timeout=timeout))]
     chance = random.Random(seed)
     for _ in range(times - 1):
-        results += [(one, False) for one in asyncio.run(try_all(mutations(chance), connections, heavy_timeout=1))]
+        results += [(one, False) for one in asyncio.run(try_all(mutations(chance), connections, heavy_timeout=2))]
     return results
 
 

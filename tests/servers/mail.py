@@ -64,10 +64,14 @@ class MailServer:
 
 @asynccontextmanager
 async def serve(
-    tls: ssl.SSLContext | None = None, *, implicit: bool = False, login: bool = False
+    tls: ssl.SSLContext | None = None,
+    *,
+    implicit: bool = False,
+    login: bool = False,
+    handler: MailServer | None = None,
 ) -> AsyncIterator[MailServer]:
     """Run a server. `tls`: offer STARTTLS, or speak TLS from the start with `implicit`."""
-    mail = MailServer()
+    mail = handler or MailServer()
     protocols: list[SMTP] = []
 
     def protocol() -> SMTP:

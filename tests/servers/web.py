@@ -63,10 +63,10 @@ async def listen(app: web.Application) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def record() -> AsyncIterator[Recorder]:
+async def record(handler: Recorder | None = None, *middlewares: Any) -> AsyncIterator[Recorder]:
     """Run a recorder."""
-    recorder = Recorder()
-    app = web.Application()
+    recorder = handler or Recorder()
+    app = web.Application(middlewares=middlewares)
     app.router.add_route("*", "/{path:.*}", recorder.take)
     async with listen(app) as port:
         recorder.port = port

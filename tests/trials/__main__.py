@@ -12,7 +12,7 @@ from importlib import import_module
 
 from tests.trials.figures import Figures, Options
 
-TRIALS: tuple[str, ...] = ("pages", "channels", "soak")
+TRIALS: tuple[str, ...] = ("kills", "store", "channels", "soak", "pages", "texts", "fuzz")
 QUICK = 0.05
 
 

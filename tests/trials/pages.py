@@ -16,7 +16,7 @@ LONGEST = 3_600
 
 def trial(options: Options) -> Figures:
     """Try the table in a process of its own, whose memory is then that of the pages."""
-    times = max(1, round(ROUNDS * options.size))
+    times = max(2, round(ROUNDS * options.size))
     command = [sys.executable, "-m", "tests.hostile.mutated", str(options.seed), str(times)]
     command += [] if options.size < 1 else ["--real-timeouts"]
     done = subprocess.run(

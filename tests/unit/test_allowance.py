@@ -57,13 +57,13 @@ async def test_waiting_for_a_turn_is_not_spent(http):
     """Who stands in the queue spends nothing."""
 
     async def slowly(_asked, writer):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.15)
         writer.write(answer(body=b"ok"))
 
     async with site(slowly) as s:
 
         async def look(number):
-            with within(Allowance(0.25)):
+            with within(Allowance(0.6)):
                 return (await http.get(f"{s.url}/{number}", feed_id=f"f{number}")).body
 
         assert await asyncio.gather(*(look(number) for number in range(5))) == [b"ok"] * 5

@@ -234,6 +234,7 @@ def test_after_going_back_the_former_generation_is_not_offered(path: Path) -> No
     db.close()
     path.write_bytes(place(path, TODAY).read_bytes())
     db = Database(path)
+    assert not path.with_name("store.previous.json").exists()
     put(db, 4)
     path.write_bytes(b"")
     with pytest.raises(StoreError) as caught:

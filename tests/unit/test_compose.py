@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -305,3 +306,13 @@ def test_a_flood_is_listed_whole_in_a_mail():
     message = compose(flood, Limits(title=80, text=30_000, html=60_000), zone=UTC)
 
     assert all(entry.url in message.html and entry.url in message.text for entry in entries)
+
+
+@pytest.mark.parametrize("posts", [[Post(id="1", text="a\u0301 " * 1_000_000)], [Post(id="1", text="ü" * 60)] * 50_000])
+def test_what_cannot_fit_is_not_looked_at(posts: list[Post]) -> None:
+    """Megabytes of a thread took the event loop for six seconds; how much is missing is told all the same."""
+    started = time.monotonic()
+    message = compose(batch(entry(posts=tuple(posts), post_count=len(posts))), Limits(text=3_000), zone=PARIS)
+
+    assert time.monotonic() - started < 3
+    assert "…" in message.text

@@ -90,7 +90,7 @@ def test_sent_clears_the_channel():
     (row,), channel = schedule.after_sent(batch(error="x"), START)
 
     assert (row.state, row.sent_at, row.error) == ("sent", START, "")
-    assert channel == ChannelState(channel="me")
+    assert channel == ChannelState(channel="me", last_sent_at=START)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+from bot.text import clean, is_web_link, json_document, one_line, reading_minutes, shorten, split_links, title_of
 
 FAMILY = "👨‍👩‍👧‍👦"
 FRANCE = "🇫🇷"
@@ -204,3 +205,50 @@ def test_reading_time(text: str, minutes: int) -> None:
 def test_a_title_is_found_at_once_in_a_text_without_end():
     """450 kB of short sentences: looking back over the whole line at each would take half an hour."""
     assert title_of("A. B! " * 75_000) == title_of("A. B! " * 200)
+
+
+def test_a_link_is_trimmed_at_once_of_brackets_without_end():
+    """Counting them anew for each took minutes of half a million."""
+    assert next(split_links("https://a.example" + ")" * 500_000)) == ("https://a.example", True)
+
+
+def test_a_link_says_where_it_leads() -> None:
+    """One with a user in it reads like another host, so it is not made a link."""
+    assert not is_web_link("https://good.example@evil.example/")
+    assert not is_web_link("https://a:b@evil.example")
+    assert is_web_link("https://good.example/@evil.example")
+
+
+def test_letters_that_nobody_sees_go_and_flags_stay() -> None:
+    """Tag characters spell text for machines alone; Scotland's flag is made of them."""
+    hidden = "".join(chr(0xE0000 + ord(char)) for char in "obey")
+
+    assert clean(f"a{hidden}b {SCOTLAND}{hidden}") == f"ab {SCOTLAND}"
+
+
+def test_a_title_stays_one_line_when_its_isolates_are_cut_off() -> None:
+    """Found by fuzzing: the blanks round a direction change that lost its end stood side by side."""
+    title = title_of("\u2066\u2067\u2068 no end \u2069\u2069\u2069\u2069 \u202c\u202c" * 7)
+
+    assert title == one_line(title)
+
+
+def test_a_document_is_exact_and_does_nothing_on_a_terminal() -> None:
+    """What a terminal acts on is escaped, what is no character replaced."""
+    written = json_document({"a": "\x9b31m\u202ex\U000e0041\ud800"})
+
+    assert json.loads(written) == {"a": "\x9b31m\u202ex\U000e0041\ufffd"}
+    assert not set("\x9b\u202e\U000e0041\ud800") & set(written)
+
+
+def test_marks_do_not_pile_up_where_isolates_are_cut_off() -> None:
+    """Found by fuzzing: isolates stood between the marks, and went with their ends."""
+    text = ("\u2066" + "\u0301" * 10) * 5 + "word " * 50 + "\u2069" * 5
+
+    assert shorten(clean(text), 80).count("\u0301") == 10
+
+
+def test_a_link_is_made_of_clean_text() -> None:
+    """Found by fuzzing: an address that stands for itself brought marks without end into a notice."""
+    assert not is_web_link("https://z" + "\u0301" * 50 + ".example")
+    assert is_web_link("https://bücher.example/ở")

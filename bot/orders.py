@@ -1,0 +1,187 @@
+"""What may be asked of whoever works on the store, and what is answered: frozen orders and answers.
+
+An order means the same whether the command performs it by itself or a running bot does; so an answer holds all that a
+command prints and all that its exit status follows from. Everything here can be written as JSON and read again.
+Performs nothing (`perform`), prints nothing (the commands), and knows no socket (`door`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from bot.model import Backfill
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Follow:
+    """Subscribe to authors. `channels` empty = every channel, now and later."""
+
+    kind: Literal["follow"] = "follow"
+    addresses: tuple[str, ...]
+    channels: tuple[str, ...] = ()
+    backfill: Backfill = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfollow:
+    """End the subscriptions that `follow` made."""
+
+    kind: Literal["unfollow"] = "unfollow"
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Stop looking at authors."""
+
+    kind: Literal["pause"] = "pause"
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Look at paused authors again."""
+
+    kind: Literal["resume"] = "resume"
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """Make messages of the outbox due now."""
+
+    kind: Literal["retry"] = "retry"
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """Take messages out of the outbox."""
+
+    kind: Literal["drop"] = "drop"
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll:
+    """One round: over `authors`, or over every one with `everyone`, or over those that are due."""
+
+    kind: Literal["poll"] = "poll"
+    authors: tuple[str, ...] = ()
+    everyone: bool = False
+
+
+Order = Follow | Unfollow | Pause | Resume | Retry | Drop | Poll
+
+
+# -- answers ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A thread, as far as a line about it tells."""
+
+    id: str
+    author: str
+    title: str
+    url: str
+    posts: int | None = None
+    published: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message that went out, or did not: `error` is in words, "" if the channel took it."""
+
+    channel: str
+    outcome: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduced:
+    """One address of a `Follow`. `problems` say why nobody is followed; without any, the rest says who is.
+
+    `channels` are all that the author's threads go to now, `threads` those that are there (the newest few of `there`).
+    """
+
+    address: str
+    problems: tuple[str, ...] = ()
+    author: str = ""
+    already: bool = False
+    paused: bool = False
+    channels: tuple[str, ...] = ()
+    there: int = 0
+    threads: tuple[Shown, ...] = ()
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followings:
+    """What a `Follow` came to, address by address, and what was sent meanwhile."""
+
+    kind: Literal["followings"] = "followings"
+    authors: tuple[Introduced, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Whom an address names: `author` is "" where nobody of that address is followed.
+
+    Of an `Unfollow`: `declared` = the settings file still wants the author; `unsent` notices were given up.
+    """
+
+    address: str
+    author: str = ""
+    declared: bool = False
+    unsent: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What an `Unfollow`, `Pause` or `Resume` came to, address by address."""
+
+    kind: Literal["names"] = "names"
+    authors: tuple[Named, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The messages that a `Retry` or `Drop` changed."""
+
+    kind: Literal["rows"] = "rows"
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """An author (address) and what is the matter: a look that failed, or why there was none."""
+
+    author: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundUp:
+    """What a `Poll` came to.
+
+    `pending` and `dead` count the messages that are left in the outbox; `stranded` are channels that something is meant
+    for, but that the settings do not have.
+    """
+
+    kind: Literal["round"] = "round"
+    polled: int
+    not_modified: int
+    failed: tuple[Remark, ...] = ()
+    new: tuple[Shown, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    pending: int = 0
+    dead: int = 0
+    skipped: tuple[Remark, ...] = ()
+    stranded: tuple[str, ...] = ()
+
+
+Answer = Followings | Names | Rows | RoundUp

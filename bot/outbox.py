@@ -1,0 +1,46 @@
+"""The outbox as a person sees it: messages, each with the deliveries that go out together.
+
+Pure. Does not read the store and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.errors import NotFound
+from bot.model import Delivery, DeliveryState
+
+UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message of the outbox: all deliveries that go out together."""
+
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def first(self) -> Delivery:
+        """The delivery that stands for all: they share channel, state and tries."""
+        return self.deliveries[0]
+
+
+def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
+    """Deliveries by message, in order of creation."""
+    batches: dict[tuple[str, str], list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        batches[delivery.batch, delivery.state].append(delivery)
+    return [Row(tuple(batch)) for batch in batches.values()]
+
+
+def chosen(rows: Sequence[Row], ids: Iterable[str]) -> list[Row]:
+    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown id."""
+    found = []
+    for wanted in ids:
+        matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
+        if not matches:
+            raise NotFound(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
+        found += matches
+    return found

@@ -1,0 +1,307 @@
+"""The one place where an order is performed on an `App`: by a command alone, or by a running bot that was asked.
+
+Calls things in order and says what came of it. Prints nothing, and does not know who asked. Beside a runner
+(`running`) it leaves to the runner what is the runner's: what is being sent, and keeping the store in order.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot import diff, orders, times
+from bot.app import App
+from bot.dispatch import Dispatched
+from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
+from bot.follow import Followed, matching
+from bot.model import EVERY_CHANNEL, ChannelState, Entry, Feed, FeedState
+from bot.outbox import UNSENT, Row, chosen, rows_of
+from bot.poll import Polled
+from bot.schedule import is_held, retried_by_hand
+
+SHOWN = 5
+"""How many of an author's newest threads `follow` shows."""
+
+
+async def perform(order: orders.Order, app: App, *, running: bool = False) -> orders.Answer:
+    """Do what was ordered. Raises `BotError`; what was done before it stays done."""
+    match order:
+        case orders.Follow():
+            return await _follow(order, app)
+        case orders.Unfollow():
+            return orders.Names(authors=tuple([await _unfollow(app, item) for item in await _named(app, order)]))
+        case orders.Pause() | orders.Resume():
+            return await _set_paused(order, app)
+        case orders.Retry():
+            return await _retry(order, app)
+        case orders.Drop():
+            return await _drop(order, app)
+        case orders.Poll():
+            return await _poll(order, app, running=running)
+
+
+# -- who is followed ----------------------------------------------------------------------------------------
+
+
+async def _follow(order: orders.Follow, app: App) -> orders.Followings:
+    _require_channels(order.channels, app)
+    authors = tuple([await _follow_one(order, app, address) for address in order.addresses])
+    if order.backfill is None:
+        return orders.Followings(authors=authors)
+    with app.dispatcher.heard() as sends:
+        await app.once().deliver()
+    return orders.Followings(authors=authors, notices=_notices(sends))
+
+
+def _require_channels(names: Iterable[str], app: App) -> None:
+    """A command asks only for channels of its own settings; those of a running bot may be older."""
+    for name in names:
+        if name not in app.channels:
+            raise OrderRefused(
+                f'the running bot does not know the channel "{name}" yet; reload it (kill -HUP {os.getpid()}), then ask'
+                " again"
+            )
+
+
+async def _follow_one(order: orders.Follow, app: App, address: str) -> orders.Introduced:
+    try:
+        followed = await app.follower.follow(address, order.channels, order.backfill)
+    except SourceRefused as error:
+        mend = "give the URL of any thread of theirs instead: keepcurrent follow https://…/thread/ID.html"
+        return orders.Introduced(address=address, problems=(f"{address}: {error.reason}", mend))
+    except SourceError as error:
+        return orders.Introduced(address=address, problems=(f"{address}: {error.reason}",))
+    except SettingsError as error:
+        return orders.Introduced(address=address, problems=error.problems)
+    subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
+    return _introduced(address, followed, diff.channels_of(subscriptions, tuple(app.channels)))
+
+
+def _introduced(address: str, followed: Followed, channels: tuple[str, ...]) -> orders.Introduced:
+    newest = sorted(followed.threads, key=_published, reverse=True)[:SHOWN]
+    return orders.Introduced(
+        address=address,
+        author=followed.feed.author.label,
+        already=followed.already,
+        paused=followed.feed.paused,
+        channels=channels,
+        there=len(followed.threads),
+        threads=tuple(_shown(entry, followed.feed.address) for entry in newest),
+        sent=len(followed.sent),
+    )
+
+
+def _published(entry: Entry) -> tuple[float, str]:
+    return entry.published.timestamp() if entry.published else 0.0, entry.key
+
+
+def _shown(entry: Entry, author: str) -> orders.Shown:
+    return orders.Shown(
+        id=entry.key,
+        author=author,
+        title=entry.title,
+        url=entry.url,
+        posts=entry.post_count,
+        published=entry.published,
+    )
+
+
+async def _named(app: App, order: orders.Unfollow | orders.Pause | orders.Resume) -> list[tuple[str, Feed | None]]:
+    feeds = [feed for feed, _ in await app.store.feeds()]
+    return [(address, matching(feeds, app.sources, address)) for address in order.addresses]
+
+
+async def _unfollow(app: App, named: tuple[str, Feed | None]) -> orders.Named:
+    address, feed = named
+    if feed is None:
+        return orders.Named(address=address)
+    unsent = [d for d in await app.store.deliveries(UNSENT) if d.feed_id == feed.id]
+    declared = await app.follower.unfollow(feed)
+    return orders.Named(
+        address=address, author=feed.author.label, declared=bool(declared), unsent=0 if declared else len(unsent)
+    )
+
+
+async def _set_paused(order: orders.Pause | orders.Resume, app: App) -> orders.Names:
+    named = await _named(app, order)
+    for _, feed in named:
+        if feed is not None:
+            await app.store.set_paused(feed.id, isinstance(order, orders.Pause))
+    return orders.Names(
+        authors=tuple(
+            orders.Named(address=address, author=feed.author.label if feed else "") for address, feed in named
+        )
+    )
+
+
+# -- the outbox ---------------------------------------------------------------------------------------------
+
+
+async def _retry(order: orders.Retry, app: App) -> orders.Rows:
+    async with _Still(app, order.ids) as rows:
+        for row in rows:
+            if row.first.channel not in app.channels:
+                raise NotFound(f"channel {row.first.channel} is not in the settings: add it first")
+        for row in rows:
+            # The channel's own back-off ends too: a person has seen to what was wrong.
+            channel = ChannelState(channel=row.first.channel)
+            await app.store.settle([retried_by_hand(d, app.clock()) for d in row.deliveries], channel)
+    return _changed(rows)
+
+
+async def _drop(order: orders.Drop, app: App) -> orders.Rows:
+    async with _Still(app, order.ids) as rows:
+        await app.store.drop(d.id for row in rows for d in row.deliveries)
+    return _changed(rows)
+
+
+class _Still:
+    """The rows that were asked for, with nothing of their channels on its way while the block lasts.
+
+    What is being sent when it is asked for is waited for: to make it due again would send it twice.
+    """
+
+    def __init__(self, app: App, ids: Collection[str]) -> None:
+        self._app = app
+        self._ids = ids
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> list[Row]:
+        channels = {row.first.channel for row in await self._rows()}
+        # In the lanes' own order, so that two orders never wait for each other.
+        for lane in self._app.lanes:
+            if lane.name in channels:
+                await self._stack.enter_async_context(lane.still())
+        try:
+            return await self._rows()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _rows(self) -> list[Row]:
+        return chosen(rows_of(await self._app.store.deliveries(UNSENT)), self._ids)
+
+
+def _changed(rows: Iterable[Row]) -> orders.Rows:
+    return orders.Rows(ids=tuple(row.first.batch for row in rows))
+
+
+# -- a round ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Whom a round looks at, by id, and who is left out (address) for which reason."""
+
+    feed_ids: tuple[str, ...]
+    skipped: tuple[orders.Remark, ...]
+
+
+async def _poll(order: orders.Poll, app: App, *, running: bool) -> orders.RoundUp:
+    failed = await reconcile(app)
+    stranded = await stranded_channels(app)
+    who = await choose(order, app)
+    by_hand = bool(order.authors or order.everyone)
+    with app.poller.heard() as looks, app.dispatcher.heard() as sends:
+        if running:
+            done = await app.once().extra_round(who.feed_ids, by_hand=by_hand, only_due=not by_hand)
+        else:
+            done = await app.once().round(who.feed_ids, by_hand=by_hand)
+    # A runner beside us may have looked at some of them in the meantime: its looks count as well.
+    polled = _merged(who.feed_ids, (*looks, *(look for look in done.polled if look not in looks)))
+    return await _round_up(app, who, failed=failed, polled=polled, sends=sends, stranded=stranded)
+
+
+def _merged(feed_ids: Sequence[str], looks: Iterable[Polled]) -> tuple[Polled, ...]:
+    """One result for each author: the last outcome, with all that was new."""
+    merged: dict[str, Polled] = {}
+    for look in looks:
+        before = merged.get(look.feed_id)
+        merged[look.feed_id] = replace(look, new=(*before.new, *look.new)) if before else look
+    return tuple(merged[feed_id] for feed_id in feed_ids if feed_id in merged)
+
+
+async def _round_up(
+    app: App,
+    who: Chosen,
+    *,
+    failed: Sequence[orders.Remark],
+    polled: Sequence[Polled],
+    sends: Sequence[Dispatched],
+    stranded: tuple[str, ...],
+) -> orders.RoundUp:
+    names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    unsent = rows_of(await app.store.deliveries(UNSENT))
+    dead = sum(row.first.state == "dead" for row in unsent)
+    failures = [orders.Remark(author=names.get(p.feed_id, p.feed_id), why=p.error) for p in polled if p.error]
+    return orders.RoundUp(
+        polled=len(polled),
+        not_modified=sum(p.outcome == "not modified" for p in polled),
+        failed=(*failed, *failures),
+        new=tuple(_shown(entry, names.get(p.feed_id, p.feed_id)) for p in polled for entry in p.new),
+        notices=_notices(sends),
+        pending=len(unsent) - dead,
+        dead=dead,
+        skipped=who.skipped,
+        stranded=stranded,
+    )
+
+
+def _notices(sends: Iterable[Dispatched]) -> tuple[orders.Notice, ...]:
+    return tuple(orders.Notice(channel=d.batch.channel, outcome=d.outcome, error=d.error) for d in sends)
+
+
+async def reconcile(app: App) -> tuple[orders.Remark, ...]:
+    """Bring the store in line with the settings file; what could not be looked up. Raises `SettingsError`."""
+    failed = await app.follower.reconcile(app.declared)
+    return tuple(orders.Remark(author=address, why=reason) for address, reason in failed)
+
+
+async def stranded_channels(app: App) -> tuple[str, ...]:
+    """The channels that authors or notices are meant for, but that the settings do not have any more."""
+    waiting = {row.channel for row in await app.store.deliveries(("pending", "unknown"))}
+    wanted = {s.channel for s in await app.store.subscriptions()} - {EVERY_CHANNEL}
+    return tuple(sorted((waiting | wanted) - app.channels.keys()))
+
+
+async def choose(order: orders.Poll, app: App) -> Chosen:
+    """Whom a round looks at now. Raises `NotFound` for an author who is not followed."""
+    feeds = dict(await app.store.feeds())
+    wanted = await _wanted(order, app, feeds)
+    skipped = {feed.id: why for feed in wanted if (why := _why_not(feed, feeds[feed], app.clock()))}
+    return Chosen(
+        feed_ids=tuple(feed.id for feed in wanted if feed.id not in skipped),
+        skipped=tuple(
+            orders.Remark(author=feed.address, why=skipped[feed.id]) for feed in wanted if feed.id in skipped
+        ),
+    )
+
+
+async def _wanted(order: orders.Poll, app: App, feeds: Mapping[Feed, FeedState]) -> list[Feed]:
+    if order.authors:
+        return list(dict.fromkeys(_followed(feeds, app, address) for address in order.authors))
+    if order.everyone:
+        return list(feeds)
+    due = set(await app.store.due_feeds(app.clock()))
+    return [feed for feed in feeds if feed.id in due]
+
+
+def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
+    feed = matching(feeds, app.sources, address)
+    if feed is None:
+        raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
+    return feed
+
+
+def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
+    if feed.paused:
+        return "paused"
+    if is_held(state, now):
+        return f"the site asked us to come back {times.when(state.held_until, now)}"
+    return ""

@@ -1,0 +1,151 @@
+"""A watch over all that can fail: reads how things are, has it decided what is told (`alerts`), and saves that.
+
+What is told and what is remembered of it are one step of the store, so no alert is lost or told twice. Does not send:
+the alerts go through the outbox like every notice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
+
+from bot import alerts
+from bot.dispatch import Dispatched
+from bot.model import DeliveryState, Feed, FeedState, Trouble
+from bot.poll import Polled
+from bot.protocols import Clock, Store
+
+log = logging.getLogger(__name__)
+
+EVERY = 3600.0
+"""Seconds between two watches when nothing fails: silence makes no noise."""
+SHORTEST = 10.0
+"""Seconds between two watches, however much fails."""
+SHARE = 50
+"""A watch over very many authors takes at most one part in so many of the time."""
+UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
+
+
+class Watcher:
+    """Watches. `channels` are the names of all channels; `monotonic` is in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        channels: Sequence[str],
+        rules: alerts.Rules,
+        clock: Clock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._channels = channels
+        self._rules = rules
+        self._clock = clock
+        self._monotonic = monotonic
+        self._turn = asyncio.Lock()
+        self._patience: dict[str, tuple[datetime | None, timedelta | None]] = {}
+        # What only says when the next watch is worth its while; the truth is in the store.
+        self._failing: set[str] = set()
+        self._failing_channels: set[str] = set()
+        self._source_is_down = False
+        self._failed_in_a_row = 0
+        self._heard = 0
+        self._considered = 0
+        self._ended: float | None = None
+        self._gap = SHORTEST
+
+    def polled(self, polled: Polled) -> None:
+        """Hear how a look ended."""
+        if polled.outcome == "held":
+            return
+        if polled.outcome == "failed":
+            self._failed_in_a_row += 1
+            if polled.failures >= self._rules.after:
+                self._failing.add(polled.feed_id)
+            self._heard += polled.failures >= self._rules.after or self._failed_in_a_row >= alerts.FEWEST
+            return
+        self._failed_in_a_row = 0
+        self._heard += polled.feed_id in self._failing or self._source_is_down
+        self._failing.discard(polled.feed_id)
+
+    def dispatched(self, dispatched: Dispatched) -> bool:
+        """Hear how a send ended; whether that makes a watch worth its while."""
+        name = dispatched.batch.channel
+        news = bool(dispatched.error) or name in self._failing_channels
+        (self._failing_channels.add if dispatched.error else self._failing_channels.discard)(name)
+        self._heard += news
+        return news
+
+    def pause(self) -> float:
+        """Seconds until the next watch is worth its while: soon after a failure or a recovery, else now and then."""
+        if self._ended is None:
+            return 0.0
+        wanted = self._gap if self._heard != self._considered else EVERY
+        return max(0.0, self._ended + max(wanted, self._gap) - self._monotonic())
+
+    async def watch(self, looked_at: Collection[str] | None = None) -> bool:
+        """Find out what is wrong and what is well again, and queue what is to be told; True if anything was.
+
+        Of the authors' silence only that of `looked_at` is found out, None: of all. Raises `StoreError`.
+        """
+        async with self._turn:
+            heard, began = self._heard, self._monotonic()
+            told = await self._watch(looked_at)
+            self._considered, self._ended = heard, self._monotonic()
+            self._gap = max(SHORTEST, SHARE * (self._ended - began))
+            return told
+
+    async def _watch(self, looked_at: Collection[str] | None) -> bool:
+        seen = await self._see(looked_at)
+        now = self._clock()
+        decision = alerts.decide(seen, self._rules, now)
+        deliveries = alerts.queued(decision.tellings, self._rules.channels, now)
+        if decision:
+            await self._store.alert(decision.troubles, decision.over, deliveries)
+        for telling in decision.tellings:
+            _log(telling)
+        self._learn(seen, decision)
+        return bool(deliveries)
+
+    async def _see(self, looked_at: Collection[str] | None) -> alerts.Seen:
+        feeds = await self._store.feeds()
+        known = {id_: self._patience[id_] for feed, _ in feeds if (id_ := feed.id) in self._patience}
+        self._patience = known
+        for feed, state in feeds:
+            if (looked_at is None or feed.id in looked_at) and alerts.may_be_silent(feed, state, self._rules):
+                await self._get_to_know(feed, state)
+        # The outbox before the channels: what is sent between the two is then seen as the channel's recovery.
+        unsent = await self._store.deliveries(UNSENT)
+        return alerts.Seen(
+            feeds=feeds,
+            channels=[await self._store.channel(name) for name in self._channels],
+            unsent=unsent,
+            troubles=await self._store.troubles(),
+            patience={feed_id: span for feed_id, (_, span) in self._patience.items()},
+        )
+
+    async def _get_to_know(self, feed: Feed, state: FeedState) -> None:
+        """How long the author may be silent; worked out anew for each newest thread only."""
+        newest, _ = self._patience.get(feed.id, (None, None))
+        if newest != state.newest_at:
+            threads = await self._store.threads(feed.id)
+            self._patience[feed.id] = state.newest_at, alerts.patience(threads, self._rules.silence)
+
+    def _learn(self, seen: alerts.Seen, decision: alerts.Decision) -> None:
+        self._failing |= {feed.id for feed, state in seen.feeds if alerts.failing(state, self._rules)}
+        self._failing_channels |= {channel.channel for channel in seen.channels if channel.failures}
+        gone = {*decision.over, *(trouble.id for trouble in decision.troubles)}
+        troubles = (*(t for t in seen.troubles if t.id not in gone), *decision.troubles)
+        self._source_is_down = any(map(_is_shared, troubles))
+
+
+def _is_shared(trouble: Trouble) -> bool:
+    return trouble.subject.partition(":")[0] in ("source", alerts.NETWORK) and trouble.over_at is None
+
+
+def _log(telling: alerts.Telling) -> None:
+    level = logging.INFO if telling.alert.over else logging.WARNING
+    log.log(level, "%s: %s", telling.alert.title, " ".join(telling.alert.lines))
