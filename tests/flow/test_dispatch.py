@@ -238,21 +238,6 @@ async def deliver_for(world: World, **span: float) -> None:
         world.clock.now = min(max(due, world.clock() + timedelta(seconds=1)), end)
 
 
-@pytest.mark.parametrize("outage", [0.01, 0.1, 2.0, 30.0])
-async def test_a_backlog_follows_in_order_when_its_channel_is_back(world, outage):
-    """After an outage of any length, all of it arrives soon; in order but for the one that is tried first."""
-    world.channels[0].mode = "down"
-    for number in range(5):
-        publish(world, f"t{number}")
-    await world.round()
-    await deliver_for(world, hours=outage)
-    world.channels[0].mode = "ok"
-    await deliver_for(world, minutes=7)
-    first, *others = world.arrived()
-
-    assert others == [f"t{number}" for number in range(5) if f"t{number}" != first]
-
-
 async def test_what_fails_alone_does_not_come_forward_each_time_that_another_is_sent(world):
     """A message that its channel refuses for now, while it takes all others, keeps backing off by itself."""
     send = world.channels[0].send
