@@ -120,7 +120,7 @@ async def test_a_backlog_arrives_in_order(world):
     assert world.arrived() == [f"new{n}" for n in range(5)]
 
 
-@pytest.mark.parametrize(("mode", "tries"), [("away", 200), ("down", 16)])
+@pytest.mark.parametrize(("mode", "tries"), [("away", 200), ("down", 20)])
 async def test_a_long_outage_keeps_the_order(world, mode, tries):
     """What waits goes in order however long the channel was down; after errors that may be a message's own, for hours.
 
