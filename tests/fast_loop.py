@@ -74,3 +74,7 @@ class FastClock:
     def seconds(self) -> float:
         """Since the start."""
         return self._loop.time() - self._began
+
+    def jump(self, to: datetime) -> None:
+        """Say `to` from now on; that is the start then."""
+        self._start, self._began = to, self._loop.time()
