@@ -103,7 +103,7 @@ def _alarm(batch: Batch, tame: _Tamer) -> _View:
     items = tuple(
         _Item(
             title=tame(shorten(one_line(alert.title), _LONGEST_TITLE)),
-            facts=" ".join(tame(shorten(one_line(line), _LONGEST_LINE)) for line in alert.lines),
+            facts="\n".join(filter(None, (tame(shorten(one_line(line), _LONGEST_LINE)) for line in alert.lines))),
             link="",
         )
         for alert in batch.alerts

@@ -23,6 +23,8 @@ EVERY = 3600.0
 """Seconds between two watches when nothing fails: silence makes no noise."""
 SHORTEST = 10.0
 """Seconds between two watches, however much fails."""
+LONGEST = 300.0
+"""Seconds between a failure and its watch at the most, however long a watch takes."""
 SHARE = 50
 """A watch over very many authors takes at most one part in so many of the time."""
 UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
@@ -95,7 +97,7 @@ class Watcher:
             heard, began = self._heard, self._monotonic()
             told = await self._watch(looked_at)
             self._considered, self._ended = heard, self._monotonic()
-            self._gap = max(SHORTEST, SHARE * (self._ended - began))
+            self._gap = min(max(SHORTEST, SHARE * (self._ended - began)), LONGEST)
             return told
 
     async def _watch(self, looked_at: Collection[str] | None) -> bool:

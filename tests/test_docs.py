@@ -13,6 +13,7 @@ import pytest
 from bot import cli
 from bot.commands.setting import example
 from bot.settings import CHANNEL_MODELS, Settings, load, made
+from tests.trials.__main__ import TRIALS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -124,3 +125,20 @@ def test_help_of_a_command(command, capsys):
 
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: keepcurrent {command}")
+
+
+@pytest.mark.parametrize("path", ["README.md", "SECURITY.md", "docs/guarantee.md"])
+def test_every_link_of_a_document_leads_somewhere(path):
+    """A page that names a test names one that is there."""
+    document = ROOT / path
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (document.parent / link).exists()]
+
+    assert (bool(links), missing) == (True, [])
+
+
+def test_the_guarantee_names_only_trials_that_there_are():
+    """And every one of them, so that none is forgotten."""
+    named = re.findall(r"`trials (\w+)`", (ROOT / "docs" / "guarantee.md").read_text(encoding="utf-8"))
+
+    assert set(named) == set(TRIALS)

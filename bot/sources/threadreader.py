@@ -89,12 +89,15 @@ class ThreadReader:
             return stand_in
 
     async def older(self, feed: Feed, token: str) -> Fetched:
-        """Read the page with what is older than `token`, the smallest time of the page before."""
-        url = f"{user_url(self._base_url, feed.author.handle)}?ajax=true&before={token}"
+        """Read the page below `token`: a time, the smallest of the page before, or `<TIME`, for what is older still.
+
+        `before=` counts in whole seconds, so what was written in the border's second is asked for once more: of two
+        threads of one second the other may stand below.
+        """
+        border, is_above = int(token.removeprefix("<")), token.startswith("<")
+        url = f"{user_url(self._base_url, feed.author.handle)}?ajax=true&before={border if is_above else border + 1}"
         page = self._listing(await self._http.get(url, feed_id=feed.id), feed.id, feed.author, deeper=True)
-        # Three scrapers agree on `before=`; a site that stopped honouring it would otherwise be paged for ever.
-        goes_down = page.older.isdigit() and token.isdigit() and int(page.older) < int(token)
-        return Fetched(entries=page.entries, cursor={}, older=page.older if goes_down else "")
+        return Fetched(entries=page.entries, cursor={}, older=_below(page.older, border, is_above=is_above))
 
     async def expand(self, entry: Entry) -> Entry:
         """Read one thread whole."""
@@ -264,3 +267,13 @@ def _time(value: Json) -> datetime | None:
 
 def _is_key(value: Json) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value) is not None
+
+
+def _below(smallest: str, border: int, *, is_above: bool) -> str:
+    """The token of the page below one whose smallest time this is; "" at the end.
+
+    Three scrapers agree on `before=`; a site that stopped honouring it would otherwise be paged for ever.
+    """
+    if smallest and int(smallest) < border:
+        return smallest
+    return f"<{border}" if smallest == str(border) and not is_above else ""

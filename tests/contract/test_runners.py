@@ -108,6 +108,19 @@ async def test_trouble_and_recovery_are_told(make, monkeypatch):
     assert len(bot.titles()) == 2
 
 
+async def test_a_channel_s_trouble_is_told_by_another_at_once(make, monkeypatch):
+    """Also while no author is looked at."""
+    monkeypatch.setattr(watch, "SHORTEST", 0.01)
+    bot = Running(
+        FakeChannel("me"), FakeChannel("team"), make=make, interval=3600, rules=Rules(channels=("me",), after=1)
+    )
+    bot.world.channels[1].mode = "down"
+    bot.world.site.publish("old", now())
+    async with bot:
+        await bot.world.follow("@bob", ["team"], backfill=1)
+        await bot.until(lambda: "keepcurrent: channel team cannot be reached" in bot.titles())
+
+
 async def test_a_full_disk_pauses_and_goes_on_without_a_restart(make, monkeypatch, caplog):
     """While the store cannot be written nothing is lost; when it can be again, all arrives once."""
     monkeypatch.setattr(local, "STORE_PAUSE", timedelta(seconds=0.02))

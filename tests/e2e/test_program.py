@@ -291,6 +291,40 @@ async def test_a_thread_s_page_serves_where_the_author_page_is_refused(home, rec
     assert len(recorder.bodies) == 1
 
 
+async def test_trouble_is_told_like_a_notice(home, site, recorder):
+    """An author who cannot be read: `authors` says since when, the outbox shows the alert, the channel gets it."""
+    with (home / "settings.toml").open("a") as file:
+        file.write('[alerts]\nchannels = ["me"]\nafter = 1\n')
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    await site.stop()
+    recorder.status = 503
+    await keepcurrent("poll", "--all", cwd=home)
+    authors = await keepcurrent("authors", cwd=home)
+    (author,) = (await keepcurrent("authors", "--json", cwd=home)).json["authors"]
+    (row,) = (await keepcurrent("outbox", "--json", cwd=home)).json["deliveries"]
+    shown = await keepcurrent("outbox", "show", row["id"], cwd=home)
+    recorder.status = 200
+    await keepcurrent("outbox", "retry", row["id"], cwd=home)
+    await keepcurrent("poll", cwd=home)
+
+    assert re.search(r"failed once since 20\d\d-\d\d-\d\d \d\d:\d\d: ", authors.out)
+    assert author["last_success"] is not None
+    assert (row["author"], row["threads"], row["alert"]) == ("", [], f"{AUTHOR} cannot be read")
+    assert f"{AUTHOR} cannot be read\n    The reason: " in shown.out
+    assert recorder.bodies[-1]["title"] == f"keepcurrent: {AUTHOR} cannot be read"
+
+
+async def test_an_unknown_alert_channel_is_refused(home):
+    """A name in [alerts] that no channel has: told by `check`, exit 2 elsewhere."""
+    with (home / "settings.toml").open("a") as file:
+        file.write('[alerts]\nchannels = ["mee"]\n')
+    told = await keepcurrent("check", cwd=home)
+    refused = await keepcurrent("poll", cwd=home)
+
+    assert 'FAIL [alerts] channels: there is no channel "mee"; did you mean "me"?' in told.out
+    assert (refused.code, '"mee"' in refused.err) == (2, True)
+
+
 async def test_a_dead_delivery_is_sent_again_by_hand(home, site, recorder):
     """`outbox retry` brings a dead delivery back; `drop` removes one."""
     await keepcurrent("follow", AUTHOR, cwd=home)

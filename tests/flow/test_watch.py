@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from bot.alerts import Rules
 from bot.errors import StoreError
+from bot.poll import Polled
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, Crash, CrashingStore, FailingStore, FakeChannel, World
 
@@ -305,3 +306,64 @@ async def test_a_recovery_is_noticed_soon():
     world.watcher.polled(await world.poller.poll("fake:ann"))
 
     assert world.watcher.pause() == 10
+
+
+async def test_what_fails_during_a_watch_is_watched_again():
+    """A failure that came too late for this watch makes the next one worth its while."""
+    world = await begin()
+    troubles = world.store.troubles
+
+    async def meanwhile():
+        world.watcher.polled(Polled(feed_id="fake:ann", outcome="failed", failures=3))
+        return await troubles()
+
+    world.store.troubles = meanwhile
+    await world.watcher.watch()
+
+    assert world.watcher.pause() == 10
+
+
+async def test_while_a_source_is_down_every_answer_counts():
+    """Also that of an author who failed too seldom to be told."""
+    world = await begin(authors=("ann", "bob", "eve", "joe"))
+    world.site.fault = "down"
+    for _ in range(4):
+        await world.round(hours=4)
+    world.watcher.polled(Polled(feed_id="fake:new", outcome="nothing new"))
+
+    assert told(world) == ["fake cannot be read"]
+    assert world.watcher.pause() == 10
+
+
+async def test_a_channel_s_recovery_is_noticed_soon():
+    """Also by a bot that was started in between."""
+    world = await begin()
+    world.channels[0].mode = "down"
+    world.site.publish("new", START + timedelta(minutes=1))
+    await world.round()
+    world.build()
+    await world.watcher.watch()
+    world.channels[0].mode = "ok"
+    world.clock.advance(hours=1)
+    done = await world.dispatcher.dispatch("me")
+
+    assert world.watcher.dispatched(done)
+    assert not world.watcher.dispatched(done)
+
+
+async def test_a_rhythm_is_worked_out_anew_for_each_new_thread():
+    """With too few threads nothing is usual; once there are enough, silence is."""
+    world = await begin()
+    for n in range(3):
+        world.site.publish(f"t{n}", world.clock() + timedelta(hours=1))
+        await world.round(hours=24)
+    for _ in range(9):
+        await world.round(hours=24)
+    early = told(world)
+    for n in range(3, 9):
+        world.site.publish(f"t{n}", world.clock() + timedelta(hours=1))
+        await world.round(hours=24)
+    for _ in range(40):
+        await world.round(hours=24)
+
+    assert (early, told(world)) == ([], ["@ann is unusually silent"])

@@ -270,7 +270,7 @@ def serve(served: Site, news, deeper) -> dict[Place, tuple[str, bytes]]:
     right: dict[Place, tuple[str, bytes]] = {
         "listing": ("/user/PolarPetra", first),
         "thread": (f"/thread/{NEW.key}.html", thread_page(NEW).encode()),
-        "deeper": (f"/user/PolarPetra?ajax=true&before={NEWEST.time}", below.encode()),
+        "deeper": (f"/user/PolarPetra?ajax=true&before={NEWEST.time + 1}", below.encode()),
     }
     also = {
         f"/thread/{NEWEST.key}.html": thread_page(NEWEST).encode(),

@@ -265,6 +265,29 @@ def test_every_source_at_once_is_one_alert():
     assert any("this machine has no network" in line for line in decision.tellings[0].alert.lines)
 
 
+def test_while_every_source_is_down_none_is_told_by_name():
+    """Nor is it later; when all are back, that is told once."""
+    feeds = [*down(4, "a"), *down(4, "b")]
+    first = told(*feeds)
+    back = [author(f"{s}{n}", s, asked=-0.5, answered=-0.5) for s in "ab" for n in range(4)]
+
+    assert titles(first) == ["every source cannot be read"]
+    assert not told(*feeds, troubles=first.troubles)
+    assert titles(told(*back, troubles=first.troubles, now=START + HOUR)) == ["all sources can be read again"]
+
+
+def test_a_source_that_fails_again_is_told_again():
+    """Also while some of its authors were not asked since the first time."""
+    trouble = told(*down(6)).troubles
+    back = [author(f"fake{n}", asked=-0.5, answered=-0.5) for n in range(3)]
+    after = told(*back, *down(6)[3:], troubles=trouble, now=START + HOUR)
+    again = [author(f"fake{n}", failures=3, asked=-4, answered=-0.5) for n in range(3)]
+    later = told(*again, *down(6)[3:], troubles=after.troubles, now=START + 5 * HOUR)
+
+    assert titles(later) == ["fake cannot be read"]
+    assert later.troubles[0].over_at is None
+
+
 def test_one_of_two_sources_is_told_by_name():
     """The other one is answered."""
     decision = told(*down(4, "a"), *(fine(f"w{n}", "b", answered=0.1) for n in range(4)))
@@ -292,7 +315,9 @@ def test_patience_is_four_usual_gaps_and_never_less_than_the_setting():
     """The gap is the median of the latest ten threads."""
     weekly = [thread(n, 7 * n) for n in range(12)]
     daily = [thread(n, n) for n in range(12)]
+    weekly_now_daily_once = [*weekly[:10], *(thread(99 + n, 70 + n) for n in range(40))]
 
+    assert alerts.patience(weekly_now_daily_once, 7 * DAY) == 28 * DAY
     assert alerts.patience(weekly, 7 * DAY) == 28 * DAY
     assert alerts.patience(daily, 7 * DAY) == 7 * DAY
 

@@ -16,9 +16,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
 from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
-from bot.model import Author, Batch, Entry, Feed, Limits, Message, Post
+from bot.model import Alert, Author, Batch, Delivery, Entry, Feed, Limits, Message, Post
 from bot.text import clean
-from tests.servers.notices import AUTHOR, FEED, PARIS, POSTS, batch, entry
+from tests.servers.notices import AUTHOR, FEED, NOW, PARIS, POSTS, batch, entry
 from tests.unit.test_text import NASTY
 
 WIDE = Limits(title=200, text=100_000, html=200_000)
@@ -316,3 +316,88 @@ def test_what_cannot_fit_is_not_looked_at(posts: list[Post]) -> None:
 
     assert time.monotonic() - started < 3
     assert "…" in message.text
+# -- alerts -------------------------------------------------------------------------------------------
+
+REASON = 'The reason: <img src=x> [a](javascript:b) https://evil.example/ "q" & @room <!channel>\r\nBcc: eve@x.'
+
+
+def alarm(*alerts: Alert, doubtful: bool = False) -> Batch:
+    """A batch that carries these alerts."""
+    rows = tuple(
+        Delivery(
+            id=f"a{number}",
+            batch="batch-1",
+            feed_id="",
+            entry_key="",
+            channel="me",
+            created_at=NOW,
+            due_at=NOW,
+            doubtful=doubtful,
+            alert=alert,
+        )
+        for number, alert in enumerate(alerts)
+    )
+    nobody = Feed(id="", source="", address="", author=Author(handle=""))
+    return Batch(id="batch-1", channel="me", feed=nobody, deliveries=rows, entries=())
+
+
+DEAD = Alert(title="@ann cannot be read", lines=(REASON, "3 looks in a row failed; there never was an answer."))
+BACK = Alert(title="channel team is reached again", lines=("It was: 503.",), over=True)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_alerts_look_like_this(form: str) -> None:
+    """A trouble and a recovery for each kind of channel."""
+    page = golden(compose(alarm(DEAD, BACK, doubtful=True), FORMS[form], zone=PARIS))
+    path = GOLDEN / f"alerts.{form}.txt"
+    if os.environ.get("KEEPCURRENT_WRITE_GOLDEN"):
+        path.write_text(page)
+
+    assert page == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("alerts", "title"),
+    [
+        ((DEAD,), "keepcurrent: @ann cannot be read"),
+        ((DEAD, DEAD, BACK), "keepcurrent: 2 troubles, 1 recovery"),
+        ((BACK, BACK), "keepcurrent: 2 recoveries"),
+    ],
+)
+def test_the_title_of_alerts_says_what_or_how_many(alerts: tuple[Alert, ...], title: str) -> None:
+    """One is told by its own title, several by their number."""
+    assert compose(alarm(*alerts), WIDE, zone=PARIS).title == title
+
+
+def test_a_single_alert_has_no_number() -> None:
+    """A list of one is none."""
+    assert compose(alarm(BACK), WIDE, zone=PARIS).text == "channel team is reached again\nIt was: 503."
+
+
+def test_nothing_that_a_site_said_acts_in_an_alert() -> None:
+    """Neither link nor markup nor ping nor header, in any form."""
+    message = compose(alarm(DEAD), replace(WIDE, pings=("@room",)), zone=PARIS)
+
+    assert not LexborHTMLParser(message.html).css("a, img")
+    assert "@room" not in message.text + message.html
+    assert message.links == ()
+    assert "\r" not in message.text
+
+
+@given(alerts=st.lists(st.builds(Alert, title=NASTY, lines=st.lists(NASTY, max_size=3).map(tuple)), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_alerts_stay_within_the_limits(alerts: list[Alert]) -> None:
+    """However many there are and whatever they hold; and there is always a word to send."""
+    for limits in FORMS.values():
+        message = compose(alarm(*alerts), limits, zone=PARIS)
+
+        assert len(message.title) <= limits.title
+        assert 0 < len(message.text) <= limits.text
+        assert len(message.html) <= limits.html
+
+
+def test_alerts_that_do_not_fit_are_counted() -> None:
+    """A thousand troubles in a short message: as many as fit, and how many more there are."""
+    text = compose(alarm(*[DEAD] * 1000), FORMS["tight"], zone=PARIS).text
+
+    assert re.search(r"… and 9\d\d more$", text)

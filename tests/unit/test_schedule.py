@@ -15,8 +15,10 @@ from bot.errors import (
     ChannelRejected,
     DeliveryInDoubt,
     HostHeld,
+    ParseError,
     SourceUnreachable,
     TemporarySourceError,
+    WrongAuthor,
 )
 from bot.model import Author, Batch, ChannelState, Delivery, Feed, FeedState
 from bot.schedule import Pace
@@ -182,3 +184,53 @@ def test_retry_by_hand_keeps_the_doubt():
 def test_the_next_start_is_a_gap_after_the_last(last, now, wait):
     """The gap is measured from start to start."""
     assert schedule.next_start(last, 1.5, now) == wait
+
+
+def test_the_beginning_of_a_trouble_stays():
+    """However often a look fails, it is the first failure that counts; a success forgets it."""
+    first = schedule.after_failure(STATE, TemporarySourceError("f", "503"), PACE, START, jitter=0)
+    later = schedule.after_failure(first, TemporarySourceError("f", "503"), PACE, START + timedelta(hours=1), jitter=0)
+    well = schedule.after_success(later, PACE, START + timedelta(hours=2), jitter=0)
+
+    assert (first.failing_since, later.failing_since, well.failing_since) == (START, START, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (SourceUnreachable("f", "no name"), "unreachable"),
+        (ParseError("f", "not an author's page"), "page"),
+        (WrongAuthor("f", "somebody else's page"), ""),
+        (TemporarySourceError("f", "503"), ""),
+    ],
+)
+def test_what_a_failure_was(error, fault):
+    """Nobody reached and a page that is not known are kept apart from all else; a success clears it."""
+    failed = schedule.after_failure(STATE, error, PACE, START, jitter=0)
+
+    assert (failed.fault, schedule.after_success(failed, PACE, START, jitter=0).fault) == (fault, "")
+
+
+@pytest.mark.parametrize(
+    ("ago", "is_long"),
+    [
+        (None, False),
+        (timedelta(hours=23), False),
+        (timedelta(days=1), False),
+        (timedelta(days=1, seconds=1), True),
+        (timedelta(hours=-1), False),
+        (timedelta(days=-3650), True),
+    ],
+)
+def test_catching_up_begins_after_a_day(ago, is_long):
+    """Also where the last answer lies years ahead: the clock was wrong, and nobody knows how long ago it was."""
+    state = FeedState(feed_id="f", last_success_at=None if ago is None else START - ago)
+
+    assert schedule.catching_up(state, PACE, START) == is_long
+
+
+def test_where_looks_are_days_apart_catching_up_begins_later():
+    """Twice the longest interval is no absence."""
+    state = FeedState(feed_id="f", last_success_at=START - timedelta(days=3))
+
+    assert not schedule.catching_up(state, Pace(max_interval=timedelta(days=2)), START)

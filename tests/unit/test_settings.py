@@ -133,6 +133,29 @@ def test_what_is_wrong_is_named_with_its_mend(read, text, problem):
     assert any(problem in told for told in problems(read, text))
 
 
+def test_alert_channels_that_are_not_there_are_named(read):
+    """[alerts] is held to the same names."""
+    channels = '[channels.me]\nkind = "console"\n[channels.team]\nkind = "console"\n'
+    settings = read(f'{channels}[alerts]\nchannels = ["me", "tema"]\n')
+
+    assert list(settings.unknown_channels()) == ['[alerts] channels: there is no channel "tema"; did you mean "team"?']
+
+
+@pytest.mark.parametrize("value", ["me,team", "me, team", '["me", "team"]'])
+def test_alerts_from_the_environment(read, value):
+    """Names with commas between them, or JSON; and the other keys as everywhere."""
+    others = {"KEEPCURRENT_ALERTS__AFTER": "5", "KEEPCURRENT_ALERTS__SILENCE": "0s"}
+    settings = read("", KEEPCURRENT_ALERTS__CHANNELS=value, **others)
+
+    assert settings.alerts.channels == ("me", "team")
+    assert (settings.alerts.after, settings.alerts.silence) == (5, timedelta(0))
+
+
+def test_one_alert_channel_needs_no_list(read):
+    """`channels = "me"` is a list of one, as in [[follow]]."""
+    assert read('[alerts]\nchannels = "me"').alerts.channels == ("me",)
+
+
 def test_channels_that_are_not_there_are_named(read):
     """Each [[follow]] that names one, with the nearest that is there."""
     follows = '[[follow]]\nauthor = "@a"\nchannels = ["mee"]\n[[follow]]\nauthor = "@b"\nchannels = ["x"]\n'

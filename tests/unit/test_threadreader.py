@@ -808,22 +808,45 @@ async def test_damaged_cursor(source, unrolled, cursor):
 
 
 async def test_paging(source, unrolled):
-    """Deeper pages bring each thread once and come to an end."""
+    """Deeper pages bring each thread, the one on a border twice, and come to an end."""
     reader = source(unrolled.base_url)
     fetched = await reader.fetch(FEED, {})
     deeper = await reader.older(FEED, fetched.older)
+    border = await reader.older(FEED, deeper.older)
 
     assert fetched.older == str(thread(5).time)
-    assert [one.key for one in (*fetched.entries, *deeper.entries)] == [thread(n).key for n in reversed(range(20))]
-    assert await reader.older(FEED, deeper.older) == Fetched(entries=(), cursor={})
+    assert [one.key for one in fetched.entries] == [thread(n).key for n in reversed(range(5, 20))]
+    assert [one.key for one in deeper.entries] == [thread(n).key for n in reversed(range(6))]
+    assert [one.key for one in border.entries] == [thread(0).key]
+    assert await reader.older(FEED, border.older) == Fetched(entries=(), cursor={})
+
+
+async def test_two_threads_of_one_second_on_a_border(source):
+    """The second of them is not hidden below the page: `before=` counts in whole seconds."""
+    alike = [dataclasses.replace(thread(5), id=str(int(thread(5).key) + n)) for n in range(2)]
+    made = UnrollSite(threads=[*alike, *(thread(n) for n in range(6, 20))], authors=[PETRA])
+    await made.start()
+    try:
+        reader = source(made.base_url)
+        page = await reader.fetch(FEED, {})
+        keys = {one.key for one in page.entries}
+        while page.older:
+            page = await reader.older(FEED, page.older)
+            keys |= {one.key for one in page.entries}
+    finally:
+        await made.stop()
+
+    assert len({one.time for one in alike}) == 1
+    assert len(keys) == 16
 
 
 async def test_paging_that_does_not_go_down(source):
     """A site that ignores `before=` is not paged for ever."""
     async with site(ok(LISTING)) as s:
         fetched = await source(s.url).older(FEED, str(thread(1).time))
+        again = await source(s.url).older(FEED, fetched.older)
 
-        assert fetched.older == ""
+        assert again.older == ""
 
 
 async def test_expand(source, unrolled):
