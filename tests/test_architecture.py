@@ -33,7 +33,7 @@ ALLOWED = {
     "allowance": set(),
     "addresses": {"threads"},
     "bodies": set(),
-    "hosts": set(),
+    "hosts": {"conditional"},
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
