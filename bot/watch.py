@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from bot import alerts
 from bot.dispatch import Dispatched
-from bot.model import DeliveryState, Feed, FeedState, Trouble
+from bot.model import Feed, FeedState, Trouble
+from bot.outbox import UNSENT
 from bot.poll import Polled
 from bot.protocols import Clock, Store
 
@@ -25,7 +26,6 @@ SHORTEST = 10.0
 """Seconds between two watches, however much fails."""
 SHARE = 50
 """A watch over very many authors takes at most one part in so many of the time."""
-UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
 
 
 class Watcher:
@@ -94,8 +94,11 @@ class Watcher:
         async with self._turn:
             heard, began = self._heard, self._monotonic()
             told = await self._watch(looked_at)
-            self._considered, self._ended = heard, self._monotonic()
-            self._gap = max(SHORTEST, SHARE * (self._ended - began))
+            ended = self._monotonic()
+            self._considered, self._gap = heard, max(SHORTEST, SHARE * (ended - began))
+            if looked_at is None:
+                # A round now and then, over a few authors, must not put off the silence of all the others.
+                self._ended = ended
             return told
 
     async def _watch(self, looked_at: Collection[str] | None) -> bool:

@@ -37,7 +37,7 @@ ALLOWED = {
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
-    "watch": {"model", "protocols", "alerts", "poll", "dispatch"},
+    "watch": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "threads": set(),
     "upkeep": {"model", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
