@@ -53,7 +53,7 @@ ALLOWED = {
         *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
         *("orders", "outbox", "app"),
     },
-    "reload": {"errors", "settings", "threads"},
+    "reload": {"errors", "log", "redact", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
     "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
 }
