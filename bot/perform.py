@@ -153,7 +153,8 @@ async def _retry(order: orders.Retry, app: App) -> orders.Rows:
 
 
 async def _drop(order: orders.Drop, app: App) -> orders.Rows:
-    async with _Still(app, order.ids) as rows:
+    # Else a look that has just read these rows would write them again.
+    async with _Still(app, order.ids) as rows, app.poller.deciding:
         await app.store.drop(d.id for row in rows for d in row.deliveries)
     return _changed(rows)
 
