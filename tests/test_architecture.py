@@ -39,7 +39,7 @@ ALLOWED = {
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
     "watch": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "threads": set(),
-    "upkeep": {"model", "protocols", "schedule"},
+    "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
     "settings": {"errors", "redact"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},

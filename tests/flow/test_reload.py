@@ -7,6 +7,7 @@ import io
 import logging
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from bot.errors import ChannelError, DeliveryInDoubt, StoreError
 from bot.log import Formatter
 from bot.model import Message
 from bot.reload import SettingsFile
+from bot.service import declare
 from bot.settings import load, made
 from bot.stores.memory import MemoryStore
 from tests.command import eventually
@@ -440,3 +442,15 @@ def test_the_gap_is_kept_over_a_change():
     two.succeed(one)
 
     assert two._last_start == 7.0
+
+
+async def test_what_nobody_foresaw_about_the_file_s_authors_is_told(caplog):
+    """The bot goes on, and says why nobody new is followed."""
+
+    def reconcile(_declared):
+        raise RuntimeError("oddity")
+
+    app = SimpleNamespace(follower=SimpleNamespace(reconcile=reconcile), declared=())
+    await declare(app, SimpleNamespace())
+
+    assert "the settings file's authors: this program failed" in caplog.text
