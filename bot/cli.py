@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from bot.settings import Settings  # loads pydantic, which `--help` does without
 
 Add = Callable[..., argparse.ArgumentParser]
-_SHORTEST_SECRET = 6
-"""Shorter ones are left in errors: blotted out, they would take ordinary words with them."""
 FORMATS = ("text", "markdown", "html", "json")
 
 
@@ -72,7 +70,7 @@ def _run(args: argparse.Namespace) -> int:
 
     from bot import log, show
     from bot.errors import BotError, SettingsError, StoreLocked
-    from bot.redact import Redactor
+    from bot.redact import SHORTEST_IN_WORDS, Redactor
 
     if args.quiet:
         show.be_quiet()
@@ -83,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
         if not args.reads_settings:
             return int(function(args))
         settings = _settings(args)
-        redact = Redactor(settings.secrets(), shortest=_SHORTEST_SECRET)
+        redact = Redactor(settings.secrets(), shortest=SHORTEST_IN_WORDS)
         show.hide(redact)
         log.hide(redact)
         return int(asyncio.run(function(args, settings)))

@@ -1,4 +1,4 @@
-"""Follow, unfollow, pause, resume; and bring the store in line with the settings file.
+"""Follow and unfollow; and bring the store in line with the settings file. (Pausing is the store's alone.)
 
 Calls things in order. Does not poll (`poll`), send (`dispatch`) or know where addresses come from.
 """

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from bot import conditional
+
 MAX_QUEUE: Final = 600.0
 """The longest wait for one's turn at a host, in seconds."""
 _MAX_HOSTS: Final = 1000
@@ -152,7 +154,7 @@ class Holds:
 
     def held(self, host: str, now: datetime, *, by_hand: bool = False) -> Held | None:
         """Until when the host must not be asked; None if it may be. `by_hand`: a person waits for the answer."""
-        hold = self._holds.get(host)
+        hold = self._hold(host, now)
         if hold is None:
             return None
         over = min(hold.until, hold.since + DOWN_PAUSE) if by_hand and not hold.asked_for else hold.until
@@ -178,7 +180,7 @@ class Holds:
         until = not_before or now + FIRST_PAUSE
         self._forget_before(now)
         in_force = self._refused.get(host, {})
-        others = [end for feed, end in in_force.items() if feed != feed_id]
+        others = [min(end, now + conditional.LONGEST_PAUSE) for feed, end in in_force.items() if feed != feed_id]
         if others:
             self._refused.pop(host, None)
             self._holds[host] = _Hold(max(until, *others), FIRST_PAUSE, LONGEST_PAUSE, since=now, asked_for=True)
@@ -206,6 +208,15 @@ class Holds:
         hold = self._holds.get(host)
         if hold is not None and (hold.probing is not None or now >= hold.until):
             del self._holds[host]
+
+    def _hold(self, host: str, now: datetime) -> _Hold | None:
+        """The hold; a clock that was set back does not make it longer: what was left of it then at most starts anew."""
+        hold = self._holds.get(host)
+        if hold is not None and now < hold.since:
+            back = hold.since - now
+            probing = hold.probing and hold.probing - back
+            hold = self._holds[host] = replace(hold, until=hold.until - back, since=now, probing=probing)
+        return hold
 
     def _forget_before(self, now: datetime) -> None:
         kept = {host: {feed: end for feed, end in ends.items() if end > now} for host, ends in self._refused.items()}

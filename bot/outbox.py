@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.errors import NotFound
-from bot.model import Delivery, DeliveryState
+from bot.model import EVERY_CHANNEL, Delivery, DeliveryState, Subscription
 
 UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
+WAITING: tuple[DeliveryState, ...] = ("pending", "unknown")
+"""What is sent when its time has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
     for delivery in deliveries:
         batches[delivery.batch, delivery.state].append(delivery)
     return [Row(tuple(batch)) for batch in batches.values()]
+
+
+def stranded(
+    waiting: Iterable[Delivery], subscriptions: Iterable[Subscription], channels: Iterable[str]
+) -> tuple[str, ...]:
+    """The channels that authors or waiting notices are meant for, but that are not among these."""
+    wanted = {row.channel for row in waiting} | {wish.channel for wish in subscriptions} - {EVERY_CHANNEL}
+    return tuple(sorted(wanted.difference(channels)))
 
 
 def chosen(rows: Sequence[Row], ids: Iterable[str]) -> list[Row]:

@@ -17,8 +17,8 @@ from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
 from bot.follow import Followed, matching
-from bot.model import EVERY_CHANNEL, ChannelState, Entry, Feed, FeedState
-from bot.outbox import UNSENT, Row, chosen, rows_of
+from bot.model import ChannelState, Entry, Feed, FeedState
+from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
 from bot.schedule import is_held, retried_by_hand
 
@@ -153,7 +153,8 @@ async def _retry(order: orders.Retry, app: App) -> orders.Rows:
 
 
 async def _drop(order: orders.Drop, app: App) -> orders.Rows:
-    async with _Still(app, order.ids) as rows:
+    # Else a look that has just read these rows would write them again.
+    async with _Still(app, order.ids) as rows, app.poller.deciding:
         await app.store.drop(d.id for row in rows for d in row.deliveries)
     return _changed(rows)
 
@@ -265,9 +266,7 @@ async def reconcile(app: App) -> tuple[orders.Remark, ...]:
 
 async def stranded_channels(app: App) -> tuple[str, ...]:
     """The channels that authors or notices are meant for, but that the settings do not have any more."""
-    waiting = {row.channel for row in await app.store.deliveries(("pending", "unknown"))}
-    wanted = {s.channel for s in await app.store.subscriptions()} - {EVERY_CHANNEL}
-    return tuple(sorted((waiting | wanted) - app.channels.keys()))
+    return stranded(await app.store.deliveries(WAITING), await app.store.subscriptions(), app.channels)
 
 
 async def choose(order: orders.Poll, app: App) -> Chosen:

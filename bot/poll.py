@@ -59,7 +59,8 @@ class _Reading:
 class Poller:
     """Looks at authors. `channels` are the names of all channels, in the order of the settings.
 
-    `timeout`: how many seconds the requests of one look may take together.
+    `timeout`: how many seconds the requests of one look may take together. `deciding` is held, for no longer than the
+    store takes, while rows of the outbox are read that are then written again: who drops some holds it, too.
     """
 
     store: Store
@@ -69,6 +70,7 @@ class Poller:
     clock: Clock
     chance: Callable[[], float]
     timeout: float = 20.0
+    deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _ears: dict[int, list[Polled]] = field(default_factory=dict)
 
@@ -163,7 +165,8 @@ class Poller:
         if isinstance(read, HostHeld):
             await self.store.commit(diff.postponed(waiting, schedule.asked_again(read, self.clock())))
             return
-        await self.store.commit(await self._looked_again(start, waiting, kept, read))
+        async with self.deciding:
+            await self.store.commit(await self._looked_again(start, waiting, kept, read))
 
     async def _looked_again(
         self, start: PollInput, waiting: Known, kept: Entry, read: Entry | SourceError

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 BLOT = "***"
+SHORTEST_IN_WORDS = 6
+"""Shorter ones are left in errors and in the log: blotted out, they would take ordinary words with them."""
 _SHORTEST = 3
 _SHORTEST_HALF = 6
 """A secret that was cut off by a limit is blotted out from this many characters on."""

@@ -17,6 +17,8 @@ from typing import Any
 
 from bot import settings
 from bot.errors import SettingsError
+from bot.log import hide
+from bot.redact import SHORTEST_IN_WORDS, Redactor
 from bot.settings import Settings
 from bot.threads import Threads
 
@@ -41,7 +43,7 @@ class SettingsFile:
         self._asked = asyncio.Event()
         self._threads = Threads("settings")
         self._judged: Signature | None = None
-        self._told = b""
+        self._told: bytes | None = None
 
     def ask(self) -> None:
         """Read the settings again, also if the file is the same: secrets may stand in files of their own."""
@@ -50,8 +52,12 @@ class SettingsFile:
     async def next(self, in_force: Settings) -> Settings:
         """Wait for settings that are to take the place of those in force, and are good."""
         while True:
-            asked = await self._cause()
-            new = await self._judge(in_force, asked)
+            try:
+                new = await self._judge(in_force, await self._cause())
+            except Exception:  # a file, or somebody else's channel, must not end a bot that is at work
+                log.exception("settings: this program failed to read them; those from before stay in force")
+                await asyncio.sleep(self._every)
+                continue
             if new is not None:
                 return new
 
@@ -83,9 +89,9 @@ class SettingsFile:
         if problems or isinstance(new, SettingsError):
             self._tell(content, problems, asked)
             return None
-        if self._told:
+        if self._told is not None:
             log.info("settings: %s is in order again", self._path or "the environment")
-            self._told = b""
+            self._told = None
         return new if asked or not same(new, in_force) else None
 
     async def _problems(self, in_force: Settings, new: Settings | SettingsError) -> Sequence[str]:
@@ -93,6 +99,8 @@ class SettingsFile:
             return new.problems
         if new.data_dir.resolve() != in_force.data_dir.resolve():
             return (f"data_dir: cannot change while the bot runs ({in_force.data_dir}): restart it",)
+        # Before anything is made of them: an error of somebody else's channel may quote what it was given.
+        hide(Redactor({*in_force.secrets(), *new.secrets()}, shortest=SHORTEST_IN_WORDS))
         return await self._check(new)
 
     def _tell(self, content: bytes, problems: Sequence[str], asked: bool) -> None:

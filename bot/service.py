@@ -146,6 +146,9 @@ async def declare(app: App, runner: LocalRunner) -> None:
     except BotError as error:
         log.error("the settings file's authors: %s; tried again at the next start or reload", error)  # noqa: TRY400
         return
+    except Exception:
+        log.exception("the settings file's authors: this program failed; tried again at the next start or reload")
+        return
     log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
     if not feeds:
         log.warning("nobody is followed yet: `keepcurrent follow @name`")

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from bot import schedule
 from bot.model import Changes
+from bot.outbox import WAITING
 from bot.protocols import Clock, Store
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ async def tidy(store: Store, clock: Clock, pace: schedule.Pace, channels: Iterab
     for known in await store.due_looks(datetime.max.replace(tzinfo=UTC)):
         if schedule.mended_look(known, now) != known:
             await store.commit(Changes(feed_id=known.feed_id, known=(schedule.mended_look(known, now),)))
-    late = [row for row in await store.deliveries(["pending", "unknown"]) if schedule.mended_delivery(row, now) != row]
+    late = [row for row in await store.deliveries(WAITING) if schedule.mended_delivery(row, now) != row]
     if late:
         await store.settle(schedule.mended_delivery(row, now) for row in late)
     for name in channels:

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from bot import alerts
 from bot.dispatch import Dispatched
-from bot.model import DeliveryState, Feed, FeedState, Trouble
+from bot.model import Feed, FeedState, Trouble
+from bot.outbox import UNSENT
 from bot.poll import Polled
 from bot.protocols import Clock, Store
 
@@ -27,7 +28,6 @@ LONGEST = 300.0
 """Seconds between a failure and its watch at the most, however long a watch takes."""
 SHARE = 50
 """A watch over very many authors takes at most one part in so many of the time."""
-UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
 
 
 class Watcher:
@@ -96,8 +96,11 @@ class Watcher:
         async with self._turn:
             heard, began = self._heard, self._monotonic()
             told = await self._watch(looked_at)
-            self._considered, self._ended = heard, self._monotonic()
-            self._gap = min(max(SHORTEST, SHARE * (self._ended - began)), LONGEST)
+            ended = self._monotonic()
+            self._considered, self._gap = heard, min(max(SHORTEST, SHARE * (ended - began)), LONGEST)
+            if looked_at is None:
+                # A round now and then, over a few authors, must not put off the silence of all the others.
+                self._ended = ended
             return told
 
     async def _watch(self, looked_at: Collection[str] | None) -> bool:

@@ -1,4 +1,4 @@
-"""What there is: `authors`, `threads`, `outbox`. Reads without the lock, so it works beside a running bot.
+"""What there is: `authors`, `threads`, `outbox`. Reads without the lock; `outbox retry` and `drop` are orders.
 
 Imports neither aiohttp nor apprise: a listing answers at once.
 """
@@ -19,7 +19,7 @@ from bot.compose import alert_title
 from bot.errors import NotFound
 from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
 from bot.orders import Drop, Retry, Rows
-from bot.outbox import UNSENT, Row, chosen, rows_of
+from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
 from bot.protocols import Store
 from bot.schedule import after_crash
 from bot.settings import Settings
@@ -45,7 +45,7 @@ async def _outbox(store: Store, settings: Settings, states: Iterable[DeliverySta
 
 def _as_it_waits(row: Delivery, channel: ChannelState, settings: Settings) -> Delivery:
     """A waiting delivery with what it really waits for: its channel, often."""
-    if row.state not in ("pending", "unknown"):
+    if row.state not in WAITING:
         return row
     if row.channel not in settings.channels:
         return replace(row, error=f"channel {row.channel} is not in the settings; add it, or drop this delivery")
@@ -212,7 +212,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 _address(row.first, feeds),
                 row_alert(row) or _several([d.entry_key for d in row.deliveries]),
                 str(row.first.attempts),
-                times.when(row.first.due_at, time) if row.first.state in ("pending", "unknown") else "",
+                times.when(row.first.due_at, time) if row.first.state in WAITING else "",
                 row.first.error,
             )
             for row in rows
@@ -245,7 +245,7 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
         "threads": [delivery.entry_key for delivery in row.deliveries if delivery.entry_key],
         "alert": row_alert(row) or None,
         "attempts": row.first.attempts,
-        "due": times.rfc3339(row.first.due_at) if row.first.state in ("pending", "unknown") else None,
+        "due": times.rfc3339(row.first.due_at) if row.first.state in WAITING else None,
         "error": row.first.error or None,
     }
 
@@ -266,7 +266,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
         show.answer(f"  queued {times.moment(first.created_at, zone)}")
         if first.claimed_at:
             show.answer(f"  last try began {times.moment(first.claimed_at, zone)}")
-        if first.state in ("pending", "unknown"):
+        if first.state in WAITING:
             show.answer(f"  next try {times.moment(first.due_at, zone)}")
         if first.sent_at:
             show.answer(f"  sent {times.moment(first.sent_at, zone)}")

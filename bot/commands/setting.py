@@ -16,7 +16,8 @@ from bot.app import App, build_channels, build_http, build_sources, now, open_ap
 from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.follow import locate
-from bot.model import EVERY_CHANNEL, Author, Batch, Delivery, Entry, Feed, Post
+from bot.model import Author, Batch, Delivery, Entry, Feed, Post
+from bot.outbox import WAITING, stranded
 from bot.protocols import Channel
 from bot.settings import FILE_NAME, Settings, named_file
 
@@ -115,11 +116,10 @@ async def _store_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
         yield False, f"store: {error}"
         return
     try:
-        wanted = {s.channel for s in await store.subscriptions()} - {EVERY_CHANNEL}
-        wanted |= {row.channel for row in await store.deliveries(("pending", "unknown"))}
+        names = stranded(await store.deliveries(WAITING), await store.subscriptions(), settings.channels)
     finally:
         await store.close()
-    for name in sorted(wanted - settings.channels.keys()):
+    for name in names:
         yield False, f"channel {name}: authors or notices are meant for it, but it is not in the settings"
 
 

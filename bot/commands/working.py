@@ -18,7 +18,7 @@ from bot.errors import ChannelError, SettingsError, SourceError
 from bot.follow import matching
 from bot.model import Author, Batch, Changes, Delivery, Entry, Feed
 from bot.orders import Poll, Remark, RoundUp
-from bot.outbox import Row, rows_of
+from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
 from bot.poll import Polled
 from bot.protocols import Expander
@@ -107,7 +107,7 @@ async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) ->
             who = await choose(order, app)
             looks = [(feeds[id_], *look) for id_ in who.feed_ids if (look := await app.poller.look(id_)) is not None]
             unknown = [d.address for d in app.declared if matching(feeds.values(), app.sources, d.address) is None]
-            waiting = rows_of(await store.deliveries(("pending", "unknown")))
+            waiting = rows_of(await store.deliveries(WAITING))
     finally:
         await store.close()
     preview = _Preview(looks=looks, skipped=who.skipped, waiting=waiting, unknown=unknown)

@@ -1,7 +1,7 @@
 """The default engine: one process, one event loop, until it is told to stop.
 
 Every author is looked at when its own time has come, at most `concurrency` at once; every channel has its own
-lane. Keeps nothing in memory that the store does not have: what is due is asked of the store each time.
+lane. What is due is asked of the store each time; only what the store could not save is kept in memory until it can.
 """
 
 from __future__ import annotations

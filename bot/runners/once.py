@@ -1,13 +1,13 @@
-"""One round, for cron and for people: look at some authors, deliver what is due, stop.
+"""One round, for cron and for people, alone or beside a runner: look at some authors, deliver what is due, stop.
 
-Does not wait for anything that is due later.
+Does not wait for anything that is due later. What fails and what recovers the watcher hears, as from a runner.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from bot.allowance import Allowance, within
@@ -40,7 +40,6 @@ class Once:
     lanes: Sequence[Lane]
     watcher: Watcher
     concurrency: int
-    report: Callable[[Polled | Dispatched], None] = field(default=lambda _: None)
 
     async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
         """Deliver what waits, look at these authors, see what is wrong, read threads that wait for it, deliver again.
@@ -93,8 +92,8 @@ class Once:
                 polled = await self.poller.poll(feed_id, only_due=only_due)
         except StoreError as error:  # one author's archive folder, say, must not stop the others
             polled = Polled(feed_id=feed_id, outcome="failed", error=str(error))
-        if polled:
-            self.report(polled)
+        if polled is not None:
+            self.watcher.polled(polled)
         return polled
 
     async def _look_again(self, waiting: Sequence[Known], allowance: Allowance | None) -> None:
@@ -107,6 +106,6 @@ class Once:
     async def _drain(self, lane: Lane) -> list[Dispatched]:
         done = []
         async for dispatched in lane.drain():
-            self.report(dispatched)
+            self.watcher.dispatched(dispatched)
             done.append(dispatched)
         return done

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from bot import app as wiring
+from bot import reload
 from bot.commands.setting import problems
 from bot.demo.site import UnrollSite, samples
 from bot.errors import ChannelError, DeliveryInDoubt, StoreError
+from bot.log import Formatter
 from bot.model import Message
 from bot.reload import SettingsFile
+from bot.service import declare
 from bot.settings import load, made
 from bot.stores.memory import MemoryStore
 from tests.command import eventually
@@ -51,11 +57,11 @@ def channel(name, recorder, more=""):
 class Watched:
     """A settings file that is watched."""
 
-    def __init__(self, folder, text='timezone = "UTC"\n[channels.a]\nkind = "console"\n'):
+    def __init__(self, folder, text='timezone = "UTC"\n[channels.a]\nkind = "console"\n', check=problems):
         self.path = folder / "settings.toml"
         self.path.write_text(text)
         self.in_force = load(self.path)
-        self.file = SettingsFile(self.path, problems, every=QUICK)
+        self.file = SettingsFile(self.path, check, every=QUICK)
 
     def write(self, text):
         self.path.write_text(text)
@@ -175,6 +181,53 @@ async def test_no_channel_is_no_good_file(tmp_path, caplog):
         await eventually(lambda: "channels: there is none" in caplog.text, within=5)
 
         assert not watched.next.done()
+
+
+async def test_a_secret_that_is_new_is_kept_out_of_the_log(tmp_path):
+    """From the moment it is read: the old settings' secrets are not all that an error may quote."""
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    handler.setFormatter(Formatter())
+    ours = logging.getLogger("bot")
+    ours.addHandler(handler)
+    try:
+        async with Watched(tmp_path) as watched:
+            watched.write('[channels.a]\nkind = "slack"\ntoken = "xoxb-1-2-new"\nchannel = "#x"\n')
+            await asyncio.wait_for(watched.next, 5)
+            ours.warning("a server said: xoxb-1-2-new is no good")
+    finally:
+        ours.removeHandler(handler)
+
+    assert "a server said: *** is no good" in said.getvalue()
+
+
+async def test_what_nobody_foresaw_in_a_new_file_does_not_end_the_bot(tmp_path, caplog):
+    """Somebody else's channel may raise what it likes; the next good file is taken."""
+
+    async def check(new):
+        if new.timezone == "Europe/Paris":
+            raise RuntimeError("oddity")
+        return await problems(new)
+
+    async with Watched(tmp_path, check=check) as watched:
+        watched.write('timezone = "Europe/Paris"\n[channels.a]\nkind = "console"\n')
+        await eventually(lambda: "oddity" in caplog.text, within=5)
+        watched.write('timezone = "Europe/Rome"\n[channels.a]\nkind = "console"\n')
+
+        assert (await asyncio.wait_for(watched.next, 5)).timezone == "Europe/Rome"
+
+
+async def test_a_disk_that_hangs_is_told(tmp_path, caplog, monkeypatch):
+    """Also where nobody asked: else the new file would be passed over without a word."""
+    over = threading.Event()
+    monkeypatch.setattr(reload, "READ_WITHIN", 0.2)
+    async with Watched(tmp_path) as watched:
+        monkeypatch.setattr(watched.file, "_read", over.wait)
+        watched.write("new")
+        try:
+            await eventually(lambda: "could not be read within" in caplog.text, within=5)
+        finally:
+            over.set()
 
 
 async def test_who_asks_has_it_read_at_once_with_its_secrets(tmp_path):
@@ -389,3 +442,15 @@ def test_the_gap_is_kept_over_a_change():
     two.succeed(one)
 
     assert two._last_start == 7.0
+
+
+async def test_what_nobody_foresaw_about_the_file_s_authors_is_told(caplog):
+    """The bot goes on, and says why nobody new is followed."""
+
+    def reconcile(_declared):
+        raise RuntimeError("oddity")
+
+    app = SimpleNamespace(follower=SimpleNamespace(reconcile=reconcile), declared=())
+    await declare(app, SimpleNamespace())
+
+    assert "the settings file's authors: this program failed" in caplog.text

@@ -329,6 +329,7 @@ async def test_while_a_source_is_down_every_answer_counts():
     world.site.fault = "down"
     for _ in range(4):
         await world.round(hours=4)
+    await world.watcher.watch()
     world.watcher.polled(Polled(feed_id="fake:new", outcome="nothing new"))
 
     assert told(world) == ["fake cannot be read"]
@@ -367,3 +368,30 @@ async def test_a_rhythm_is_worked_out_anew_for_each_new_thread():
         await world.round(hours=24)
 
     assert (early, told(world)) == ([], ["@ann is unusually silent"])
+
+
+async def test_a_round_that_is_ordered_is_heard_of_like_the_runner_s_own():
+    """An author who failed, and a channel that did, are told as well soon after `poll` found them so."""
+    world = await begin()
+    world.site.fault = "down"
+    for _ in range(4):
+        await world.round(hours=5)
+    await world.watcher.watch()
+    quiet = world.watcher.pause()
+    world.site.fault = ""
+    world.site.publish("t1", world.clock())
+    world.channels[0].mode = "down"
+    await world.once.extra_round(["fake:ann"])
+
+    assert (quiet, world.watcher.pause()) == (3600, 10)
+
+
+async def test_rounds_over_a_few_authors_do_not_put_off_the_watch_over_all():
+    """A `poll` by cron beside a running bot, more often than every hour."""
+    world = await begin()
+    await world.watcher.watch()
+    for _ in range(3):
+        world.clock.advance(minutes=30)
+        await world.once.extra_round([])
+
+    assert world.watcher.pause() == 0

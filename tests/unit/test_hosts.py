@@ -111,3 +111,24 @@ def test_hosts_of_redirects_are_forgotten():
     assert len(made._failing) <= 1001
 
 
+
+
+@pytest.mark.parametrize("asked_for", [False, True])
+def test_a_clock_that_is_set_back_does_not_make_a_hold_longer(asked_for):
+    """A hold of a year that a wrong clock saw ahead would leave the site unread until a restart."""
+    made = Holds(probe=timedelta(seconds=30))
+    ahead = NOW + timedelta(days=365)
+    for feed in "abcab":
+        made.refused("h", feed, ahead, ahead + 60 * SECOND) if asked_for else made.failed("h", feed, ahead)
+
+    assert made.ask("h", NOW).until <= NOW + 60 * SECOND
+    assert made.ask("h", NOW + 61 * SECOND) is None
+
+
+def test_a_refusal_seen_by_a_clock_ahead_does_not_hold_the_host_for_long():
+    """One author's refusal of next year, then another's of today."""
+    made = Holds(probe=timedelta(seconds=30))
+    made.refused("h", "a", NOW + timedelta(days=365), None)
+    made.refused("h", "b", NOW, None)
+
+    assert made.ask("h", NOW).until <= NOW + timedelta(days=1)
