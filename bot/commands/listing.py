@@ -274,7 +274,9 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
             show.answer(f"  {first.error}")
         for delivery in row.deliveries:
             if delivery.alert is not None:
-                show.answer("\n    ".join((f"  {delivery.alert.title}", *delivery.alert.lines)))
+                show.answer(f"  {delivery.alert.title}")
+                for line in delivery.alert.lines:
+                    show.answer(f"    {line}")
                 continue
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
             show.answer(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
