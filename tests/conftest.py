@@ -1,23 +1,21 @@
 """Fixtures that any test may ask for: servers on loopback, each started only when asked for."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.fixtures import certificates, mail_server, recorder, slack_server, trusted
+from tests.servers.fixtures import certificates, home, mail_server, recorder, site, slack_server, trusted
 from tests.servers.synapse import homeserver
 
-__all__ = ["certificates", "homeserver", "mail_server", "recorder", "slack_server", "trusted"]
+__all__ = ["certificates", "home", "homeserver", "mail_server", "recorder", "site", "slack_server", "trusted"]
 
 
 @pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """Whoever runs a command in the tests' own process sets the log up for all tests behind it."""
+def own_log() -> Iterator[None]:
+    """What a command in this process does to our log (its stream is closed soon) does not reach the next test."""
     ours = logging.getLogger("bot")
-    handlers, level, propagates = ours.handlers[:], ours.level, ours.propagate
+    before = list(ours.handlers), ours.level, ours.propagate
     yield
-    ours.handlers[:], ours.propagate = handlers, propagates
-    ours.setLevel(level)
+    ours.handlers[:], ours.propagate = before[0], before[2]
+    ours.setLevel(before[1])

@@ -78,7 +78,10 @@ class Once:
 
     async def _send(self) -> tuple[Dispatched, ...]:
         lanes = await side_by_side((partial(self._drain, lane) for lane in self.lanes), max(len(self.lanes), 1))
-        return tuple(done for lane in lanes for done in lane)
+        for _, error in lanes:
+            if error is not None:
+                raise error
+        return tuple(dispatched for done, _ in lanes for dispatched in done)
 
     async def _watch(self, looked_at: Sequence[str]) -> None:
         try:
@@ -103,9 +106,15 @@ class Once:
         except StoreError as error:
             log.error("threads of %s: %s", waiting[0].feed_id, error)  # noqa: TRY400 - in words
 
-    async def _drain(self, lane: Lane) -> list[Dispatched]:
-        done = []
-        async for dispatched in lane.drain():
-            self.watcher.dispatched(dispatched)
-            done.append(dispatched)
-        return done
+    async def _drain(self, lane: Lane) -> tuple[list[Dispatched], Exception | None]:
+        """What went out, and what ended it. Not raised here: to cancel the other lanes would leave their sends in
+        doubt, or claimed and not sent, which beside a runner nobody takes back.
+        """
+        done: list[Dispatched] = []
+        try:
+            async for dispatched in lane.drain():
+                self.watcher.dispatched(dispatched)
+                done.append(dispatched)
+        except Exception as error:  # noqa: BLE001 - raised when the other lanes have ended
+            return done, error
+        return done, None

@@ -11,6 +11,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from html import unescape
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from aiohttp import web
 from bot.demo.site import UnrollSite, samples
 from bot.model import ChannelState
 from bot.stores.tiny import TinyStore
+from tests import service
 from tests.command import environment, eventually, finish, keepcurrent, running, start
 from tests.servers import mail
 from tests.servers.receiver import receiving
@@ -30,28 +32,7 @@ from tests.sites import site as faulty_site
 AUTHOR = f"@{samples().author.handle}"
 NEW = samples().upcoming[0]
 
-
-@pytest.fixture
-async def site():
-    made = UnrollSite()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-def write_settings(folder: Path, base_url: str, channels: str, more: str = "") -> None:
-    (folder / "settings.toml").write_text(
-        f"""timezone = "Europe/Paris"
-{more}
-[poll]
-min_interval = "1s"
-interval = "1s"
-host_delay = "0s"
-[sources.threadreader]
-base_url = "{base_url}"
-{channels}
-"""
-    )
+write_settings = partial(service.write_settings, interval="1s")
 
 
 @pytest.fixture

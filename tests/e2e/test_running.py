@@ -9,26 +9,12 @@ import time
 
 import pytest
 
-from bot.demo.site import UnrollSite, samples
+from bot.demo.site import samples
 from tests.command import environment, eventually, finish, keepcurrent, running, start
 from tests.service import write_settings
 
 AUTHOR = f"@{samples().author.handle}"
 NEW = samples().upcoming[0]
-
-
-@pytest.fixture
-async def site():
-    made = UnrollSite()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-def home(tmp_path, site, recorder):
-    write_settings(tmp_path, site.base_url, f'[channels.me]\nurl = "json://127.0.0.1:{recorder.port}/me"')
-    return tmp_path
 
 
 async def until_said(bot: asyncio.subprocess.Process, words: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import ChannelError
+from bot.errors import ChannelError, StoreError
 from bot.stores.memory import MemoryStore
 from bot.upkeep import take_back
 from tests.fakes import START, FakeChannel, World
@@ -256,3 +256,25 @@ async def test_what_fails_alone_does_not_come_forward_each_time_that_another_is_
 
     assert world.arrived() == [f"t{number}x" for number in range(1, 40)]
     assert stuck.attempts < 30
+
+
+async def test_a_lane_that_cannot_be_saved_leaves_no_other_in_the_middle():
+    """In a round beside a runner nobody takes back what was claimed and then not sent."""
+
+    class Torn(MemoryStore):
+        async def claim(self, channel, now):
+            if channel == "a":
+                raise StoreError("no space")
+            batch = await super().claim(channel, now)
+            await asyncio.sleep(0.05)
+            return batch
+
+    world = World(store=Torn(), channels=(FakeChannel("a"), FakeChannel("b")))
+    world.site.publish("old", START - timedelta(days=1))
+    await world.follow()
+    publish(world)
+    await world.poller.poll("fake:ann")
+    with pytest.raises(StoreError):
+        await world.once.deliver()
+
+    assert {d.channel: d.state for d in await world.store.deliveries()} == {"a": "pending", "b": "sent"}

@@ -32,20 +32,6 @@ AUTHOR = f"@{samples().author.handle}"
 NEW = samples().upcoming[0]
 
 
-@pytest.fixture
-async def site():
-    made = UnrollSite()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-def home(tmp_path, site, recorder):
-    write_settings(tmp_path, site.base_url, f'[channels.me]\nurl = "json://127.0.0.1:{recorder.port}/me"')
-    return tmp_path
-
-
 # -- the same as alone --------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ import pytest
 from bot import app as wiring
 from bot import reload
 from bot.commands.setting import problems
-from bot.demo.site import UnrollSite, samples
+from bot.demo.site import samples
 from bot.errors import ChannelError, DeliveryInDoubt, StoreError
 from bot.log import Formatter
 from bot.model import Message
@@ -37,14 +37,6 @@ NEW, NEWER = samples().upcoming[0], thread(60, "The tide table.", "A second post
 @pytest.fixture(autouse=True)
 def loud(caplog):
     caplog.set_level(logging.INFO, logger="bot")
-
-
-@pytest.fixture
-async def site():
-    made = UnrollSite()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def channel(name, recorder, more=""):

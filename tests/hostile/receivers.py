@@ -15,7 +15,7 @@ from bot.model import Entry
 from bot.protocols import Channel
 from tests.hostile import readers
 from tests.hostile.readers import Seen
-from tests.servers import homeserver, mail, slack, web
+from tests.servers import mail, matrix, slack, web
 from tests.servers.notices import PARIS, batch
 
 ADDRESS = "you@example.org"
@@ -84,7 +84,7 @@ async def by_mail() -> AsyncIterator[Receiver]:
 
 @asynccontextmanager
 async def by_matrix() -> AsyncIterator[Receiver]:
-    async with homeserver.serve() as server:
+    async with matrix.serve() as server:
         channel = channels.matrix("me", homeserver=server.url, token="t0ken", room="!a:localhost", timeout=10)
 
         def last() -> Arrived:

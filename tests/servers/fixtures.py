@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from bot.demo.site import UnrollSite
 from tests.servers import certificates as certs
 from tests.servers import mail, slack, web
 from tests.servers.certificates import Certificates
+from tests.service import write_settings
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,19 @@ async def recorder() -> AsyncIterator[web.Recorder]:
     """An HTTP server that keeps what it is sent."""
     async with web.record() as server:
         yield server
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[UnrollSite]:
+    """An unroll site with one author."""
+    made = UnrollSite()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def home(tmp_path: Path, site: UnrollSite, recorder: web.Recorder) -> Path:
+    """A folder with settings: that site, and one channel that is recorded."""
+    write_settings(tmp_path, site.base_url, f'[channels.me]\nurl = "json://127.0.0.1:{recorder.port}/me"')
+    return tmp_path

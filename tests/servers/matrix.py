@@ -26,13 +26,18 @@ class MatrixServer:
     sends: int = 0
 
     @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def contents(self) -> list[dict[str, Any]]:
         """What a member of the room sees, the oldest first."""
         return list(self.events.values())
 
     def app(self, *middlewares: Any) -> web.Application:
         """The client API."""
-        app = web.Application(middlewares=middlewares)
+        app = web.Application(middlewares=middlewares, client_max_size=2**20)
         api = "/_matrix/client/v3"
         app.router.add_get(f"{api}/account/whoami", self._whoami)
         app.router.add_post(f"{api}/join/{{room}}", self._join)
