@@ -46,10 +46,10 @@ FIRST_RETRY = timedelta(seconds=10)
 DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
 RETRY_AFTER_MAX = conditional.LONGEST_PAUSE
-MAX_ATTEMPTS = 170
-GIVE_UP_AFTER = timedelta(days=7)
-"""A delivery is dead after so many tries and so long: they come to be an hour apart, or five minutes while the whole
-channel is down. Mail queues give up after about five days."""
+MIN_ATTEMPTS = 24
+GIVE_UP_AFTER = timedelta(days=14)
+"""A delivery that cannot be sent is dead when it is so old and was tried at least so often: a bot that was off for a
+month tries all that waits first. Mail queues give up after about five days; a server may be gone over the holidays."""
 TOGETHER = 24
 """Tries in which a message that fails waits no longer than its channel, where others failed beside it: two hours."""
 MAX_DOUBTS = 12
@@ -297,7 +297,7 @@ def _retried(
 ) -> Delivery:
     in_doubt = isinstance(error, DeliveryInDoubt)
     doubts = delivery.doubts + in_doubt
-    if doubts >= MAX_DOUBTS or (delivery.attempts >= MAX_ATTEMPTS and now - delivery.created_at >= GIVE_UP_AFTER):
+    if doubts >= MAX_DOUBTS or (delivery.attempts >= MIN_ATTEMPTS and now - delivery.created_at >= GIVE_UP_AFTER):
         return replace(delivery, state="dead", error=f"given up after {delivery.attempts} tries: {error.reason}")
     own = now + max(asked, retry_delay(delivery.attempts, DELIVERY_RETRY_MAX, jitter))
     with_channel = channel.next_try_at if _is_of_channel(delivery, error, channel) else None
