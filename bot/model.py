@@ -418,3 +418,6 @@ class Message:
 
 Backfill = None | int | date
 """Which old threads to send on first sight: none, the newest N, or those since a day."""
+
+Stored = FeedState | Known | Delivery | ChannelState
+"""What a store keeps under an id of its own, and may be amended there."""

@@ -31,6 +31,7 @@ from bot.model import (
     NotModified,
     PollInput,
     Resolved,
+    Stored,
     Subscription,
     Trouble,
 )
@@ -225,6 +226,10 @@ class Store(Protocol):
 
     async def orphans(self) -> tuple[Delivery, ...]:
         """Deliveries in state `sending`. At start all of them are a dead owner's: only one process writes."""
+        ...
+
+    async def amend(self, pairs: Iterable[tuple[Stored, Stored]]) -> None:
+        """For each pair, put the second value in the place of the first, where that is what is stored still."""
         ...
 
     async def prune(self, sent_before: datetime) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot import schedule
-from bot.model import Changes
+from bot.model import Stored
 from bot.outbox import WAITING
 from bot.protocols import Clock, Store
 
@@ -35,17 +35,21 @@ async def tidy(store: Store, clock: Clock, pace: schedule.Pace, channels: Iterab
     now = clock()
     await store.back_up(now)
     await store.prune(now - schedule.KEEP_SENT)
-    for feed, state in await store.feeds():
-        mended = schedule.mended_state(state, pace, now)
-        if mended != state:
-            await store.commit(Changes(feed_id=feed.id, state=mended))
-    for known in await store.due_looks(datetime.max.replace(tzinfo=UTC)):
-        if schedule.mended_look(known, now) != known:
-            await store.commit(Changes(feed_id=known.feed_id, known=(schedule.mended_look(known, now),)))
-    late = [row for row in await store.deliveries(WAITING) if schedule.mended_delivery(row, now) != row]
+    late = [pair for pair in await _mended(store, now, pace, channels) if pair[0] != pair[1]]
     if late:
-        await store.settle(schedule.mended_delivery(row, now) for row in late)
-    for name in channels:
-        before = await store.channel(name)
-        if schedule.mended_channel(before, now) != before:
-            await store.settle((), schedule.mended_channel(before, now))
+        # What changed since it was read is left alone: a notice that was sent meanwhile would be sent again.
+        await store.amend(late)
+
+
+async def _mended(
+    store: Store, now: datetime, pace: schedule.Pace, channels: Iterable[str]
+) -> list[tuple[Stored, Stored]]:
+    """All that bears a time, with what it is without one that is too far ahead."""
+    pairs: list[tuple[Stored, Stored]] = []
+    pairs += ((state, schedule.mended_state(state, pace, now)) for _, state in await store.feeds())
+    waiting = await store.due_looks(datetime.max.replace(tzinfo=UTC))
+    pairs += ((known, schedule.mended_look(known, now)) for known in waiting)
+    pairs += ((row, schedule.mended_delivery(row, now)) for row in await store.deliveries(WAITING))
+    states = [await store.channel(name) for name in channels]
+    pairs += ((state, schedule.mended_channel(state, now)) for state in states)
+    return pairs

@@ -243,7 +243,9 @@ class Crash(BaseException):
 class CrashingStore:
     """A store whose `fuse`-th write kills the process: before it is done, or just after. `writes` names them all."""
 
-    WRITES = frozenset({"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert"})
+    WRITES = frozenset(
+        {"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert", "amend"}
+    )
 
     def __init__(self, behind: Any, fuse: int = -1, *, after: bool = False) -> None:
         self._behind = behind

@@ -26,6 +26,7 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Stored,
     Subscription,
     Trouble,
 )
@@ -202,7 +203,7 @@ class Ledger:
                 if delivery.id in self._texts(DELIVERIES):
                     self._put_delivery(delivery)
             if channel is not None:
-                self._table(CHANNELS).put(channel.channel, codec.CHANNEL.encode(channel))
+                self._put_channel(channel)
 
     def channel(self, name: str) -> ChannelState:
         return codec.CHANNEL.decode(self._document(CHANNELS, name) or {}, channel=name)
@@ -270,6 +271,19 @@ class Ledger:
     def orphans(self) -> tuple[Delivery, ...]:
         return self.deliveries(["sending"], None)
 
+    def amend(self, pairs: Iterable[tuple[Stored, Stored]]) -> None:
+        with self.batch():
+            for before, after in pairs:
+                match after:
+                    case FeedState() if self._state(after.feed_id) == before and self._feed(after.feed_id):
+                        self._put_state(after)
+                    case Known() if self._thread_of((after.feed_id, after.key)) == before:
+                        self._put_thread(after)
+                    case Delivery() if self._delivery(after.id) == before:
+                        self._put_delivery(after)
+                    case ChannelState() if self.channel(after.channel) == before:
+                        self._put_channel(after)
+
     def prune(self, sent_before: datetime) -> None:
         self._remove(self._index.sent_before(sent_before), rules.pruned)
 
@@ -328,6 +342,9 @@ class Ledger:
 
     def _put_state(self, state: FeedState) -> None:
         self._table(STATES).put(state.feed_id, codec.STATE.encode(state))
+
+    def _put_channel(self, channel: ChannelState) -> None:
+        self._table(CHANNELS).put(channel.channel, codec.CHANNEL.encode(channel))
 
     def _put_delivery(self, delivery: Delivery) -> None:
         self._table(DELIVERIES).put(delivery.id, codec.DELIVERY.encode(delivery))

@@ -23,6 +23,7 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Stored,
     Subscription,
     Trouble,
 )
@@ -226,6 +227,18 @@ class MemoryStore:
 
     async def orphans(self) -> tuple[Delivery, ...]:
         return await self.deliveries(["sending"])
+
+    async def amend(self, pairs: Iterable[tuple[Stored, Stored]]) -> None:
+        for before, after in pairs:
+            match after:
+                case FeedState() if self._states.get(after.feed_id) == before:
+                    self._states[after.feed_id] = _own(after)
+                case Known() if self._threads.get((after.feed_id, after.key)) == before:
+                    self._save_threads([after])
+                case Delivery() if self._deliveries.get(after.id) == before:
+                    self._deliveries[after.id] = after
+                case ChannelState() if await self.channel(after.channel) == before:
+                    self._channels[after.channel] = after
 
     async def prune(self, sent_before: datetime) -> None:
         self._remove([row for row in self._deliveries.values() if rules.prunable(row, sent_before)], rules.pruned)

@@ -27,6 +27,7 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Stored,
     Subscription,
     Trouble,
 )
@@ -204,6 +205,10 @@ class TinyStore:
 
     async def orphans(self) -> tuple[Delivery, ...]:
         return await self._ask(self._ledger.orphans)
+
+    async def amend(self, pairs: Iterable[tuple[Stored, Stored]]) -> None:
+        amended = tuple(pairs)
+        await self._change(lambda: self._ledger.amend(amended))
 
     async def prune(self, sent_before: datetime) -> None:
         await self._change(lambda: self._ledger.prune(sent_before))

@@ -906,6 +906,39 @@ async def test_prune_forgets_old_sent_rows_only(store: Store) -> None:
     assert set(await store.known(ANN, ["1"])) == {"1"}
 
 
+async def test_what_is_as_it_was_read_is_amended(store: Store) -> None:
+    """A state, a thread, a delivery and a channel, each in place of the value that is stored."""
+    await followed(store)
+    await committed(store, delivery("a"), known=(known("1"),))
+    ((_, state),) = await store.feeds()
+    (thread,), (row,), channel = await store.threads(), await store.deliveries(), await store.channel("me")
+    after = (
+        replace(state, failures=2),
+        replace(thread, note="mended"),
+        replace(row, error="mended"),
+        replace(channel, failures=3),
+    )
+    await store.amend(zip((state, thread, row, channel), after, strict=True))
+
+    assert (await store.feeds())[0][1] == after[0]
+    assert (await store.threads(), await store.deliveries()) == ((after[1],), (after[2],))
+    assert await store.channel("me") == after[3]
+
+
+async def test_what_changed_since_is_not_amended(store: Store) -> None:
+    """A notice that was sent meanwhile stays sent; what was forgotten does not come back."""
+    await followed(store)
+    await committed(store, delivery("a"))
+    (row,) = await store.deliveries()
+    sent = replace(row, state="sent", sent_at=NOW)
+    await store.settle([sent])
+    gone = FeedState(feed_id=BOB)
+    await store.amend([(row, replace(row, error="mended")), (gone, replace(gone, failures=1))])
+
+    assert await store.deliveries() == (sent,)
+    assert [state.feed_id for _, state in await store.feeds()] == [ANN]
+
+
 # -- the books: `Known.queued` says which channels have a row -------------------------------------------
 
 
