@@ -228,6 +228,17 @@ async def test_the_socket_is_its_owner_s_alone(home):
     assert not bot.socket.exists()
 
 
+async def test_a_bot_shuts_no_door_but_its_own(home):
+    """The data folder was replaced under a bot, and another works there: the first one's end leaves that one's door."""
+    async with running(home / "settings.toml") as first:
+        (home / "data").rename(home / "moved")
+        async with running(home / "settings.toml") as second:
+            await first.ended()
+            there = second.socket.exists()
+
+    assert (there, second.socket.exists()) == (True, False)
+
+
 async def test_a_killed_bot_s_socket_is_replaced(home):
     """A socket that nobody listens on is in nobody's way."""
     (home / "data").mkdir(mode=0o700)
