@@ -186,7 +186,12 @@ class _Still:
         await self._stack.aclose()
 
     async def _rows(self) -> list[Row]:
-        return chosen(rows_of(await self._app.store.deliveries(UNSENT)), self._ids)
+        rows = chosen(rows_of(await self._app.store.deliveries()), self._ids)
+        unsent = [row for row in rows if row.first.state in UNSENT]
+        for sent in rows:
+            if not any(sent.first.batch == row.first.batch for row in unsent):
+                raise NotFound(f"delivery {sent.first.batch} was sent already")
+        return unsent
 
 
 def _changed(rows: Iterable[Row]) -> orders.Rows:
@@ -238,14 +243,16 @@ async def _round_up(
     stranded: tuple[str, ...],
 ) -> orders.RoundUp:
     names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    # Who was unfollowed during the look: nothing of it was kept or announced.
+    polled = [look for look in polled if look.feed_id in names]
     unsent = rows_of(await app.store.deliveries(UNSENT))
     dead = sum(row.first.state == "dead" for row in unsent)
-    failures = [orders.Remark(author=names.get(p.feed_id, p.feed_id), why=p.error) for p in polled if p.error]
+    failures = [orders.Remark(author=names[p.feed_id], why=p.error) for p in polled if p.error]
     return orders.RoundUp(
         polled=len(polled),
         not_modified=sum(p.outcome == "not modified" for p in polled),
         failed=(*failed, *failures),
-        new=tuple(_shown(entry, names.get(p.feed_id, p.feed_id)) for p in polled for entry in p.new),
+        new=tuple(_shown(entry, names[p.feed_id]) for p in polled for entry in p.new),
         notices=_notices(sends),
         pending=len(unsent) - dead,
         dead=dead,

@@ -52,12 +52,24 @@ async def opened(folder: Path, desk: Desk) -> AsyncIterator[None]:
         log.warning("no socket in %s: %s; other commands cannot reach this bot while it runs", folder, reason)
         yield
         return
+    mine = _identity(folder)
     try:
         async with _serving(listening, desk):
             yield
     finally:
         listening.close()
-        (folder / NAME).unlink(missing_ok=True)
+        # Where the folder was put in another's place meanwhile, the socket in it is that bot's door.
+        if mine is not None and _identity(folder) == mine:
+            (folder / NAME).unlink(missing_ok=True)
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which socket is in the folder; None where none can be seen."""
+    try:
+        seen = (folder / NAME).lstat()
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino
 
 
 def _listen(folder: Path) -> socket.socket:

@@ -214,6 +214,17 @@ async def test_the_socket_is_its_owner_s_alone(home):
     assert not bot.socket.exists()
 
 
+async def test_a_bot_shuts_no_door_but_its_own(home):
+    """The data folder was replaced under a bot, and another works there: the first one's end leaves that one's door."""
+    async with running(home / "settings.toml") as first:
+        (home / "data").rename(home / "moved")
+        async with running(home / "settings.toml") as second:
+            await first.ended()
+            there = second.socket.exists()
+
+    assert (there, second.socket.exists()) == (True, False)
+
+
 async def test_a_killed_bot_s_socket_is_replaced(home):
     """A socket that nobody listens on is in nobody's way."""
     (home / "data").mkdir(mode=0o700)
@@ -363,6 +374,44 @@ async def test_an_order_is_finished_also_when_nobody_waits_for_it(home, site, re
         again = await keepcurrent("poll", "--all", "--json", cwd=home)
 
     assert (again.code, again.json["pending"], len(recorder.bodies)) == (0, 0, 1)
+
+
+async def test_a_look_that_an_unfollow_came_between_announces_nothing(home, site, monkeypatch):
+    """Who was unfollowed during the look is in no count, and nothing of theirs is called new."""
+    await keepcurrent("follow", AUTHOR, cwd=home)
+    site.publish(NEW)
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    answer = UnrollSite._user
+
+    async def slow(self, request):
+        asked.set()
+        await go_on.wait()
+        return await answer(self, request)
+
+    monkeypatch.setattr(UnrollSite, "_user", slow)
+    await site.stop()
+    await site.start()
+    write_settings(home, site.base_url, '[channels.me]\nkind = "console"')
+    async with running(home / "settings.toml"):
+        asking = asyncio.create_task(keepcurrent("poll", AUTHOR, "--json", cwd=home))
+        async with asyncio.timeout(5):
+            await asked.wait()
+        await keepcurrent("unfollow", AUTHOR, cwd=home)
+        go_on.set()
+        polled = (await asking).json
+
+    assert (polled["polled"], polled["new"], polled["failed"]) == (0, [], [])
+
+
+async def test_a_delivery_that_was_sent_meanwhile_is_said_to_be_sent(home, site):
+    """Who asks for a row that has just gone out is not told that there never was one."""
+    write_settings(home, site.base_url, '[channels.me]\nkind = "console"')
+    await keepcurrent("follow", AUTHOR, "--backfill", "1", cwd=home)
+    (row,) = (await keepcurrent("outbox", "list", "--all", "--json", cwd=home)).json["deliveries"]
+    async with running(home / "settings.toml"):
+        results = [await keepcurrent("outbox", verb, row["id"], cwd=home) for verb in ("retry", "drop")]
+
+    assert [(r.code, r.err) for r in results] == [(1, f"keepcurrent: delivery {row['id']} was sent already\n")] * 2
 
 
 async def test_signs_of_life_keep_an_asker_waiting(home, site, recorder, monkeypatch):
