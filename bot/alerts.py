@@ -1,6 +1,6 @@
 """What is told of trouble: who cannot be read, what cannot be reached, what was given up, who fell silent; and its end.
 
-Pure: looks at what a watch has read, and says what to queue and what to remember. Each trouble is told once, again
+Pure: looks at what an inspection has read, says what to queue and what to remember. Each trouble is told once, again
 at growing distance while it lasts, and once when it is over. Does not read or save anything; knows no channel's words.
 """
 
@@ -53,7 +53,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What a watch looks at. `unsent`: the outbox but for what was sent. `patience`: see `patience`, by feed id."""
+    """What an inspection looks at. `unsent`: the outbox but for what was sent. `patience`: see there, by feed id."""
 
     feeds: Sequence[Followed] = ()
     channels: Sequence[ChannelState] = ()

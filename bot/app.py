@@ -23,6 +23,7 @@ from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
+from bot.inspection import Inspector
 from bot.poll import Poller
 from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
@@ -31,7 +32,6 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelSection, Settings
-from bot.watch import Watcher
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -65,7 +65,7 @@ class App:
     poller: Poller
     dispatcher: Dispatcher
     lanes: tuple[Lane, ...]
-    watcher: Watcher
+    inspector: Inspector
     follower: Follower
 
     def succeed(self, before: App) -> None:
@@ -98,7 +98,7 @@ class App:
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
-            watcher=self.watcher,
+            inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
         )
 
@@ -108,7 +108,7 @@ class App:
             store=self.store,
             poller=self.poller,
             lanes=self.lanes,
-            watcher=self.watcher,
+            inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
             clock=self.clock,
             started=started,
@@ -176,7 +176,7 @@ async def open_app(
             poller=poller,
             dispatcher=dispatcher,
             lanes=tuple(Lane(dispatcher, channel, monotonic=seconds) for channel in channels.values()),
-            watcher=build_watcher(settings, store, clock),
+            inspector=build_inspector(settings, store, clock),
             follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
         )
         if before is not None:
@@ -192,7 +192,7 @@ def pace_of(settings: Settings) -> Pace:
     )
 
 
-def build_watcher(settings: Settings, store: Store, clock: Clock) -> Watcher:
+def build_inspector(settings: Settings, store: Store, clock: Clock) -> Inspector:
     """What finds out that something goes wrong."""
     rules = Rules(
         channels=settings.alerts.channels,
@@ -203,7 +203,7 @@ def build_watcher(settings: Settings, store: Store, clock: Clock) -> Watcher:
     )
     names = tuple(settings.channels)
     monotonic = asyncio.get_running_loop().time
-    return Watcher(store=store, channels=names, rules=rules, clock=clock, monotonic=monotonic)
+    return Inspector(store=store, channels=names, rules=rules, clock=clock, monotonic=monotonic)
 
 
 def build_http(settings: Settings, clock: Clock = now) -> Http:

@@ -223,7 +223,7 @@ class Poller:
             page = await source.older(start.feed, token)
             have = {entry.key for entry in entries}
             fresh = [entry for entry in page.entries if entry.key not in have]
-            if not fresh:
+            if not fresh and page.older in ("", token):
                 break
             entries += fresh
             reading.old += fresh

@@ -26,6 +26,7 @@ from bot.errors import (
     TemporarySourceError,
 )
 from bot.follow import Follower
+from bot.inspection import Inspector
 from bot.model import (
     Author,
     Cursor,
@@ -43,7 +44,6 @@ from bot.poll import Poller
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
-from bot.watch import Watcher
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -333,10 +333,10 @@ class World:
         lanes = [
             Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
         ]
-        self.watcher = Watcher(
+        self.inspector = Inspector(
             store=self.store, channels=names, rules=self.rules, clock=self.clock, monotonic=self.clock.seconds
         )
-        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, watcher=self.watcher, concurrency=4)
+        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, inspector=self.inspector, concurrency=4)
 
     async def follow(self, address: str = "@ann", channels: Iterable[str] = (), **more: Any) -> Any:
         return await self.follower.follow(address, tuple(channels), **more)

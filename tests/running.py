@@ -37,7 +37,7 @@ def local_runner(world: World, grace: float) -> LocalRunner:
         store=world.store,
         poller=world.poller,
         lanes=[Lane(world.dispatcher, c, monotonic=time.monotonic) for c in world.channels],
-        watcher=world.watcher,
+        inspector=world.inspector,
         concurrency=4,
         clock=world.clock,
         grace=grace,

@@ -37,7 +37,7 @@ ALLOWED = {
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
-    "watch": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
+    "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "threads": set(),
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
@@ -45,10 +45,10 @@ ALLOWED = {
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
-    "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "watch"}
+    "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "watch", "runners."},
+    | {"alerts", "inspection", "runners."},
     "perform": {
         *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
         *("orders", "outbox", "app"),

@@ -15,12 +15,12 @@ from functools import partial
 
 from bot import schedule
 from bot.errors import StoreError
+from bot.inspection import Inspector
 from bot.model import Known
 from bot.poll import Poller
 from bot.protocols import Clock, Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
-from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class LocalRunner:
         store: Store,
         poller: Poller,
         lanes: Sequence[Lane],
-        watcher: Watcher,
+        inspector: Inspector,
         concurrency: int,
         clock: Clock,
         grace: float = GRACE,
@@ -59,7 +59,7 @@ class LocalRunner:
         self._store = store
         self._poller = poller
         self._lanes = lanes
-        self._watcher = watcher
+        self._inspector = inspector
         self._concurrency = concurrency
         self._clock = clock
         self._grace = grace
@@ -81,7 +81,7 @@ class LocalRunner:
                 group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
                 group.create_task(self._repeat(stop, self._look_again), name="looks"),
                 group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
-                group.create_task(self._repeat(stop, self._watch), name="watch"),
+                group.create_task(self._repeat(stop, self._inspect), name="inspection"),
             ]
             for lane in self._lanes:
                 drain = self._repeat(stop, partial(self._drain, lane, stop))
@@ -140,7 +140,7 @@ class LocalRunner:
         try:
             polled = await self._poller.poll(feed_id)
             if polled is not None:
-                self._watcher.polled(polled)
+                self._inspector.polled(polled)
             self._unsaved.pop(feed_id, None)
         except StoreError as error:
             self._look_later(feed_id)
@@ -173,7 +173,7 @@ class LocalRunner:
 
     async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:
         async for dispatched in lane.drain(stop):
-            if self._watcher.dispatched(dispatched):
+            if self._inspector.dispatched(dispatched):
                 self._bell.ring()
         return (await self._store.next_due()).deliveries.get(lane.name)
 
@@ -185,11 +185,11 @@ class LocalRunner:
             await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
         return None
 
-    async def _watch(self) -> datetime:
+    async def _inspect(self) -> datetime:
         """See what is wrong, soon after something failed or recovered, and now and then."""
-        if self._watcher.pause() == 0 and await self._watcher.watch():
+        if self._inspector.pause() == 0 and await self._inspector.inspect():
             self._bell.ring()
-        return self._clock() + timedelta(seconds=self._watcher.pause())
+        return self._clock() + timedelta(seconds=self._inspector.pause())
 
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
         """Give what is in flight its grace, then cancel it."""

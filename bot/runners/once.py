@@ -1,6 +1,6 @@
 """One round, for cron and for people, alone or beside a runner: look at some authors, deliver what is due, stop.
 
-Does not wait for anything that is due later. What fails and what recovers the watcher hears, as from a runner.
+Does not wait for anything that is due later. What fails and what recovers the inspector hears, as from a runner.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from functools import partial
 from bot.allowance import Allowance, within
 from bot.dispatch import Dispatched
 from bot.errors import StoreError
+from bot.inspection import Inspector
 from bot.model import Known
 from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
-from bot.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Once:
     store: Store
     poller: Poller
     lanes: Sequence[Lane]
-    watcher: Watcher
+    inspector: Inspector
     concurrency: int
 
     async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
@@ -62,7 +62,7 @@ class Once:
         allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
         polls = (partial(self._poll, feed_id, allowance, only_due) for feed_id, allowance in allowances.items())
         polled = await side_by_side(polls, self.concurrency)
-        await self._watch(tuple(allowances))
+        await self._inspect(tuple(allowances))
         await self._read(allowances)
         return Round(tuple(filter(None, polled)), (*waiting, *await self._send()))
 
@@ -83,10 +83,10 @@ class Once:
                 raise error
         return tuple(dispatched for done, _ in lanes for dispatched in done)
 
-    async def _watch(self, looked_at: Sequence[str]) -> None:
+    async def _inspect(self, looked_at: Sequence[str]) -> None:
         try:
-            await self.watcher.watch(looked_at)
-        except StoreError as error:  # what is to be told is told by a later watch; notices go out all the same
+            await self.inspector.inspect(looked_at)
+        except StoreError as error:  # what is to be told is told by a later inspection; notices go out all the same
             log.error("alerts: %s", error)  # noqa: TRY400 - in words
 
     async def _poll(self, feed_id: str, allowance: Allowance, only_due: bool) -> Polled | None:
@@ -96,7 +96,7 @@ class Once:
         except StoreError as error:  # one author's archive folder, say, must not stop the others
             polled = Polled(feed_id=feed_id, outcome="failed", error=str(error))
         if polled is not None:
-            self.watcher.polled(polled)
+            self.inspector.polled(polled)
         return polled
 
     async def _look_again(self, waiting: Sequence[Known], allowance: Allowance | None) -> None:
@@ -113,7 +113,7 @@ class Once:
         done: list[Dispatched] = []
         try:
             async for dispatched in lane.drain():
-                self.watcher.dispatched(dispatched)
+                self.inspector.dispatched(dispatched)
                 done.append(dispatched)
         except Exception as error:  # noqa: BLE001 - raised when the other lanes have ended
             return done, error

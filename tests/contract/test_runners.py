@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot import watch
+from bot import inspection
 from bot.alerts import Rules
 from bot.errors import StoreError
 from bot.runners import local
@@ -96,8 +96,8 @@ async def test_a_dead_author_delays_no_other(make):
 
 async def test_trouble_and_recovery_are_told(make, monkeypatch):
     """A running bot tells both without being asked, soon after the looks that show it."""
-    monkeypatch.setattr(watch, "SHORTEST", 0.01)
-    monkeypatch.setattr(watch, "SHARE", 0)
+    monkeypatch.setattr(inspection, "SHORTEST", 0.01)
+    monkeypatch.setattr(inspection, "SHARE", 0)
     bot = Running(make=make, rules=Rules(channels=("me",)))
     async with bot:
         bot.world.site.fault = "down"
@@ -110,7 +110,7 @@ async def test_trouble_and_recovery_are_told(make, monkeypatch):
 
 async def test_a_channel_s_trouble_is_told_by_another_at_once(make, monkeypatch):
     """Also while no author is looked at."""
-    monkeypatch.setattr(watch, "SHORTEST", 0.01)
+    monkeypatch.setattr(inspection, "SHORTEST", 0.01)
     bot = Running(
         FakeChannel("me"), FakeChannel("team"), make=make, interval=3600, rules=Rules(channels=("me",), after=1)
     )

@@ -56,8 +56,8 @@ async def test_an_idle_bot_asks_the_store_rarely():
     assert calls <= 3
 
 
-async def test_a_watch_costs_nothing_while_all_is_well():
-    """Looks that succeed make no watch: there is one at the start, and the next within the hour."""
+async def test_an_inspection_costs_nothing_while_all_is_well():
+    """Looks that succeed make no inspection: there is one at the start, and the next within the hour."""
     bot = Running(interval=0.02)
     calls = 0
     troubles = bot.store.troubles

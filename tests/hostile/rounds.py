@@ -28,13 +28,13 @@ from bot.dispatch import Dispatcher
 from bot.errors import SourceError
 from bot.follow import Follower
 from bot.http import Http
+from bot.inspection import Inspector
 from bot.poll import Poller
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.sources.threadreader import ThreadReader
 from bot.stores.memory import MemoryStore
-from bot.watch import Watcher
 from tests import pages
 from tests.fakes import Clock, FakeChannel
 from tests.hostile.pages import FOREIGN, HERE, PORT, BadPage, Place, bad_pages, chain
@@ -215,9 +215,9 @@ class Trial:
                                 monotonic=self.clock.seconds, chance=lambda: 0.5)  # fmt: skip
         self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
         lane = Lane(dispatcher, self.channel, monotonic=self.clock.seconds, sleep=self.clock.sleep)
-        watcher = Watcher(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
+        inspector = Inspector(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
                           monotonic=self.clock.seconds)  # fmt: skip
-        self.once = Once(store=self.store, poller=self.poller, lanes=[lane], watcher=watcher, concurrency=4)
+        self.once = Once(store=self.store, poller=self.poller, lanes=[lane], inspector=inspector, concurrency=4)
 
     def _client(self, timeout: float) -> Http:
         return Http(

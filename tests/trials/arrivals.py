@@ -15,17 +15,22 @@ REPEATS = "may repeat"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One message as a receiver has it: the threads it brings, its own id ("" where there is none)."""
+    """One message as a receiver has it: the threads it brings, its own id ("" where there is none).
+
+    `more` is the number of threads that a notice of very many only counts, with a link to their author.
+    """
 
     keys: tuple[str, ...]
     id: str = ""
     may_repeat: bool = False
+    more: int = 0
 
 
 def read(text: str, id_: str = "") -> Arrival:
     """A message by its words; a thread is known by the address of its page."""
     keys = tuple(dict.fromkeys(re.findall(r"/thread/(\d+)\.html", text)))
-    return Arrival(keys=keys, id=id_, may_repeat=REPEATS in text)
+    counted = re.search(r"… and (\d+) more:", text)
+    return Arrival(keys=keys, id=id_, may_repeat=REPEATS in text, more=int(counted[1]) if counted else 0)
 
 
 def by_mail(mails: Iterable[EmailMessage]) -> list[Arrival]:
@@ -50,8 +55,15 @@ def copies(arrivals: Iterable[Arrival]) -> Counter[str]:
 
 
 def lost(arrivals: Iterable[Arrival], published: Iterable[str]) -> set[str]:
-    """Threads that are not there."""
-    return set(published) - copies(arrivals).keys()
+    """Threads that are not there, and are not those that a notice only counts."""
+    arrivals = tuple(arrivals)
+    missing = set(published) - copies(arrivals).keys()
+    return missing if len(missing) > counted(arrivals) else set()
+
+
+def counted(arrivals: Iterable[Arrival]) -> int:
+    """Threads that stand in a notice by their number only, each notice once."""
+    return sum(more for _, more in {(arrival.keys, arrival.more) for arrival in arrivals})
 
 
 def repeated(arrivals: Iterable[Arrival]) -> int:

@@ -376,6 +376,7 @@ def judged(made: Bench) -> tuple[dict[str, float], list[str]]:
     for channel, messages in made.arrived().items():
         doubts = made.doubts[channel] if channel != "matrix" else Counter()
         counted[f"repeated {channel}"] = arrivals.repeated(messages)
+        counted["told by number only"] = counted.get("told by number only", 0) + arrivals.counted(messages)
         wrong["lost"] |= {(channel, key) for key in arrivals.lost(messages, keys)}
         wrong["old"] |= {(channel, key) for key in arrivals.copies(messages).keys() - set(keys)}
         wrong["beyond"] |= {(channel, key) for key in arrivals.beyond_doubt(messages, doubts)}

@@ -59,7 +59,7 @@ def test_an_author_is_told_after_so_many_failures(failures, is_told):
 
 
 def test_what_was_told_is_not_told_again():
-    """The same trouble a watch later is no news."""
+    """The same trouble an inspection later is no news."""
     feed = author(failures=3)
     first = told(feed)
 
@@ -476,7 +476,7 @@ def test_dead_deliveries_that_were_seen_to_are_forgotten():
 
 
 def test_what_a_channel_hears_at_once_is_one_message():
-    """All alerts of one watch share a batch per channel."""
+    """All alerts of one inspection share a batch per channel."""
     decision = told(author("ann", failures=3), author("bob", failures=3), fine("eve"), fine("joe"))
     rows = alerts.queued(decision.tellings, ("me", "team"), START)
 

@@ -264,34 +264,34 @@ async def test_a_crash_at_any_write_neither_loses_nor_doubles_an_alert(after):
     assert fuse > 20
 
 
-async def test_a_watch_raises_what_the_store_raises_and_is_wanted_again():
-    """A watch that could not be saved has not been."""
+async def test_an_inspection_raises_what_the_store_raises_and_is_wanted_again():
+    """An inspection that could not be saved has not been."""
     store = FailingStore(MemoryStore())
     world = new_world(store)
     await world.follow()
     world.site.fault, store.broken = "down", "alert"
     for _ in range(3):
         world.clock.advance(hours=9)
-        world.watcher.polled(await world.poller.poll("fake:ann"))
+        world.inspector.polled(await world.poller.poll("fake:ann"))
     with pytest.raises(StoreError):
-        await world.watcher.watch()
+        await world.inspector.inspect()
 
-    assert world.watcher.pause() == 0
+    assert world.inspector.pause() == 0
 
 
-async def test_a_watch_is_wanted_soon_after_trouble_and_seldom_else():
+async def test_an_inspection_is_wanted_soon_after_trouble_and_seldom_else():
     """Ten seconds after the last at the soonest, an hour after at the latest."""
     world = await begin()
-    await world.watcher.watch()
-    quiet = world.watcher.pause()
+    await world.inspector.inspect()
+    quiet = world.inspector.pause()
     world.site.fault = "down"
     pauses = []
     for _ in range(3):
-        world.watcher.polled(await world.poller.poll("fake:ann"))
-        pauses.append(world.watcher.pause())
+        world.inspector.polled(await world.poller.poll("fake:ann"))
+        pauses.append(world.inspector.pause())
     world.clock.advance(seconds=4)
 
-    assert (quiet, pauses, world.watcher.pause()) == (3600, [3600, 3600, 10], 6)
+    assert (quiet, pauses, world.inspector.pause()) == (3600, [3600, 3600, 10], 6)
 
 
 async def test_a_recovery_is_noticed_soon():
@@ -301,26 +301,26 @@ async def test_a_recovery_is_noticed_soon():
     for _ in range(4):
         await world.round(hours=5)
     world.build()
-    await world.watcher.watch()
+    await world.inspector.inspect()
     world.site.fault = ""
-    world.watcher.polled(await world.poller.poll("fake:ann"))
+    world.inspector.polled(await world.poller.poll("fake:ann"))
 
-    assert world.watcher.pause() == 10
+    assert world.inspector.pause() == 10
 
 
-async def test_what_fails_during_a_watch_is_watched_again():
-    """A failure that came too late for this watch makes the next one worth its while."""
+async def test_what_fails_during_an_inspection_is_inspected_again():
+    """A failure that came too late for this inspection makes the next one worth its while."""
     world = await begin()
     troubles = world.store.troubles
 
     async def meanwhile():
-        world.watcher.polled(Polled(feed_id="fake:ann", outcome="failed", failures=3))
+        world.inspector.polled(Polled(feed_id="fake:ann", outcome="failed", failures=3))
         return await troubles()
 
     world.store.troubles = meanwhile
-    await world.watcher.watch()
+    await world.inspector.inspect()
 
-    assert world.watcher.pause() == 10
+    assert world.inspector.pause() == 10
 
 
 async def test_while_a_source_is_down_every_answer_counts():
@@ -329,11 +329,11 @@ async def test_while_a_source_is_down_every_answer_counts():
     world.site.fault = "down"
     for _ in range(4):
         await world.round(hours=4)
-    await world.watcher.watch()
-    world.watcher.polled(Polled(feed_id="fake:new", outcome="nothing new"))
+    await world.inspector.inspect()
+    world.inspector.polled(Polled(feed_id="fake:new", outcome="nothing new"))
 
     assert told(world) == ["fake cannot be read"]
-    assert world.watcher.pause() == 10
+    assert world.inspector.pause() == 10
 
 
 async def test_a_channel_s_recovery_is_noticed_soon():
@@ -343,13 +343,13 @@ async def test_a_channel_s_recovery_is_noticed_soon():
     world.site.publish("new", START + timedelta(minutes=1))
     await world.round()
     world.build()
-    await world.watcher.watch()
+    await world.inspector.inspect()
     world.channels[0].mode = "ok"
     world.clock.advance(hours=1)
     done = await world.dispatcher.dispatch("me")
 
-    assert world.watcher.dispatched(done)
-    assert not world.watcher.dispatched(done)
+    assert world.inspector.dispatched(done)
+    assert not world.inspector.dispatched(done)
 
 
 async def test_a_rhythm_is_worked_out_anew_for_each_new_thread():
@@ -376,22 +376,22 @@ async def test_a_round_that_is_ordered_is_heard_of_like_the_runner_s_own():
     world.site.fault = "down"
     for _ in range(4):
         await world.round(hours=5)
-    await world.watcher.watch()
-    quiet = world.watcher.pause()
+    await world.inspector.inspect()
+    quiet = world.inspector.pause()
     world.site.fault = ""
     world.site.publish("t1", world.clock())
     world.channels[0].mode = "down"
     await world.once.extra_round(["fake:ann"])
 
-    assert (quiet, world.watcher.pause()) == (3600, 10)
+    assert (quiet, world.inspector.pause()) == (3600, 10)
 
 
-async def test_rounds_over_a_few_authors_do_not_put_off_the_watch_over_all():
+async def test_rounds_over_a_few_authors_do_not_put_off_the_inspection_over_all():
     """A `poll` by cron beside a running bot, more often than every hour."""
     world = await begin()
-    await world.watcher.watch()
+    await world.inspector.inspect()
     for _ in range(3):
         world.clock.advance(minutes=30)
         await world.once.extra_round([])
 
-    assert world.watcher.pause() == 0
+    assert world.inspector.pause() == 0

@@ -1,4 +1,4 @@
-"""A watch over all that can fail: reads how things are, has it decided what is told (`alerts`), and saves that.
+"""An inspection over all that can fail: reads how things are, has it decided what is told (`alerts`), and saves that.
 
 What is told and what is remembered of it are one step of the store, so no alert is lost or told twice. Does not send:
 the alerts go through the outbox like every notice.
@@ -21,17 +21,17 @@ from bot.protocols import Clock, Store
 log = logging.getLogger(__name__)
 
 EVERY = 3600.0
-"""Seconds between two watches when nothing fails: silence makes no noise."""
+"""Seconds between two inspections when nothing fails: silence makes no noise."""
 SHORTEST = 10.0
-"""Seconds between two watches, however much fails."""
+"""Seconds between two inspections, however much fails."""
 LONGEST = 300.0
-"""Seconds between a failure and its watch at the most, however long a watch takes."""
+"""Seconds between a failure and its inspection at the most, however long an inspection takes."""
 SHARE = 50
-"""A watch over very many authors takes at most one part in so many of the time."""
+"""An inspection over very many authors takes at most one part in so many of the time."""
 
 
-class Watcher:
-    """Watches. `channels` are the names of all channels; `monotonic` is in seconds."""
+class Inspector:
+    """Inspects. `channels` are the names of all channels; `monotonic` is in seconds."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Watcher:
         self._monotonic = monotonic
         self._turn = asyncio.Lock()
         self._patience: dict[str, tuple[datetime | None, timedelta | None]] = {}
-        # What only says when the next watch is worth its while; the truth is in the store.
+        # What only says when the next inspection is worth its while; the truth is in the store.
         self._failing: set[str] = set()
         self._failing_channels: set[str] = set()
         self._source_is_down = False
@@ -74,7 +74,7 @@ class Watcher:
         self._failing.discard(polled.feed_id)
 
     def dispatched(self, dispatched: Dispatched) -> bool:
-        """Hear how a send ended; whether that makes a watch worth its while."""
+        """Hear how a send ended; whether that makes an inspection worth its while."""
         name = dispatched.batch.channel
         news = bool(dispatched.error) or name in self._failing_channels
         (self._failing_channels.add if dispatched.error else self._failing_channels.discard)(name)
@@ -82,20 +82,20 @@ class Watcher:
         return news
 
     def pause(self) -> float:
-        """Seconds until the next watch is worth its while: soon after a failure or a recovery, else now and then."""
+        """Seconds until the next inspection is worth its while: soon after a failure or a recovery, else seldom."""
         if self._ended is None:
             return 0.0
         wanted = self._gap if self._heard != self._considered else EVERY
         return max(0.0, self._ended + max(wanted, self._gap) - self._monotonic())
 
-    async def watch(self, looked_at: Collection[str] | None = None) -> bool:
+    async def inspect(self, looked_at: Collection[str] | None = None) -> bool:
         """Find out what is wrong and what is well again, and queue what is to be told; True if anything was.
 
         Of the authors' silence only that of `looked_at` is found out, None: of all. Raises `StoreError`.
         """
         async with self._turn:
             heard, began = self._heard, self._monotonic()
-            told = await self._watch(looked_at)
+            told = await self._inspect(looked_at)
             ended = self._monotonic()
             self._considered, self._gap = heard, min(max(SHORTEST, SHARE * (ended - began)), LONGEST)
             if looked_at is None:
@@ -103,7 +103,7 @@ class Watcher:
                 self._ended = ended
             return told
 
-    async def _watch(self, looked_at: Collection[str] | None) -> bool:
+    async def _inspect(self, looked_at: Collection[str] | None) -> bool:
         seen = await self._see(looked_at)
         now = self._clock()
         decision = alerts.decide(seen, self._rules, now)
