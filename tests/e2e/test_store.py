@@ -12,7 +12,7 @@ import pytest
 
 from tests.command import keepcurrent
 from tests.disks import mounted
-from tests.e2e.test_program import AUTHOR, NEW, home, site  # noqa: F401 - fixtures
+from tests.e2e.test_program import AUTHOR, NEW
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -22,7 +22,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("damage", ["emptied", "gone"])
-async def test_a_damaged_store_sends_nothing_and_is_left_as_it_is(home, site, recorder, damage):  # noqa: F811
+async def test_a_damaged_store_sends_nothing_and_is_left_as_it_is(home, site, recorder, damage):
     """`poll` refuses with exit 1, says where and how to go on, delivers nothing and writes nothing."""
     await keepcurrent("follow", AUTHOR, cwd=home)
     site.publish(NEW)
@@ -41,7 +41,7 @@ async def test_a_damaged_store_sends_nothing_and_is_left_as_it_is(home, site, re
     assert re.search(r": mv \S+ \S+$", polled.err, re.MULTILINE)
 
 
-async def test_going_back_to_the_day_s_backup_as_the_message_says(home, site, recorder):  # noqa: F811
+async def test_going_back_to_the_day_s_backup_as_the_message_says(home, site, recorder):
     """The command in the message gives a store that audits clean; the next poll brings what was new, nothing else."""
     await keepcurrent("follow", AUTHOR, cwd=home)
     await keepcurrent("poll", "--all", cwd=home)
@@ -62,7 +62,7 @@ async def test_going_back_to_the_day_s_backup_as_the_message_says(home, site, re
     assert len(recorder.bodies) == 1
 
 
-async def test_the_audit_of_the_whole_program(home, site, recorder):  # noqa: F811
+async def test_the_audit_of_the_whole_program(home, site, recorder):
     """`check --store --json` is one document; a row taken out by hand is exit 1, and is named."""
     await keepcurrent("follow", AUTHOR, cwd=home)
     site.publish(NEW)
@@ -81,7 +81,7 @@ async def test_the_audit_of_the_whole_program(home, site, recorder):  # noqa: F8
     assert f"{NEW.key} to me: there is no delivery" in bad.out
 
 
-async def test_a_full_disk_is_said_and_nothing_is_lost(home, site, recorder):  # noqa: F811
+async def test_a_full_disk_is_said_and_nothing_is_lost(home, site, recorder):
     """`poll` on a full disk is exit 1 in words and sends nothing; with room again the thread arrives, once."""
     with mounted(home / "data") as disk:
         await keepcurrent("follow", AUTHOR, cwd=home)
@@ -100,7 +100,7 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(home, site, recorder):  #
     assert len(recorder.bodies) == 1
 
 
-async def test_a_disk_that_may_only_be_read_is_said(home, site, recorder):  # noqa: F811
+async def test_a_disk_that_may_only_be_read_is_said(home, site, recorder):
     """`poll` and `run` on a read-only disk are exit 1 in words; listings and the audit work; then all goes on."""
     with mounted(home / "data") as disk:
         await keepcurrent("follow", AUTHOR, cwd=home)
