@@ -137,7 +137,6 @@ async def open_app(
     A `store` that is given stays open. `before`: the App on it in whose place this one comes; see `App.succeed`.
     Spans (gaps, pauses, time-outs) are measured by the event loop's own time, moments by `clock`.
     """
-    seconds = asyncio.get_running_loop().time
     async with AsyncExitStack() as stack:
         channels = build_channels(settings)
         for channel in channels.values():
@@ -147,41 +146,61 @@ async def open_app(
         if store is None:
             store = await open_store(settings)
             stack.push_async_callback(store.close)
-        sources = build_sources(settings, http, clock)
-        poller = Poller(
-            store=store,
-            sources=sources,
-            channels=tuple(channels),
-            pace=pace_of(settings),
-            clock=clock,
-            chance=random.random,
-            timeout=settings.poll.timeout.total_seconds(),
-        )
-        dispatcher = Dispatcher(
-            store=store,
-            channels=channels,
-            zone=settings.zone,
-            clock=clock,
-            monotonic=seconds,
-            chance=random.random,
-            redact=Redactor(settings.secrets()),
-        )
-        app = App(
-            settings=settings,
-            clock=clock,
-            store=store,
-            http=http,
-            sources=sources,
-            channels=channels,
-            poller=poller,
-            dispatcher=dispatcher,
-            lanes=tuple(Lane(dispatcher, channel, monotonic=seconds) for channel in channels.values()),
-            inspector=build_inspector(settings, store, clock),
-            follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
-        )
+        app = _joined(settings, store, http, channels, clock)
         if before is not None:
             app.succeed(before)
         yield app
+
+
+def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str, Channel], clock: Clock) -> App:
+    """The flow, joined to what was opened for it."""
+    sources = build_sources(settings, http, clock)
+    poller = build_poller(settings, store, sources, clock)
+    dispatcher = build_dispatcher(settings, store, channels, clock)
+    return App(
+        settings=settings,
+        clock=clock,
+        store=store,
+        http=http,
+        sources=sources,
+        channels=channels,
+        poller=poller,
+        dispatcher=dispatcher,
+        lanes=tuple(Lane(dispatcher, channel, monotonic=_seconds()) for channel in channels.values()),
+        inspector=build_inspector(settings, store, clock),
+        follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
+    )
+
+
+def _seconds() -> Callable[[], float]:
+    """What spans are measured by: the event loop's own time."""
+    return asyncio.get_running_loop().time
+
+
+def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source], clock: Clock) -> Poller:
+    """What looks at authors."""
+    return Poller(
+        store=store,
+        sources=sources,
+        channels=tuple(settings.channels),
+        pace=pace_of(settings),
+        clock=clock,
+        chance=random.random,
+        timeout=settings.poll.timeout.total_seconds(),
+    )
+
+
+def build_dispatcher(settings: Settings, store: Store, channels: Mapping[str, Channel], clock: Clock) -> Dispatcher:
+    """What sends notices."""
+    return Dispatcher(
+        store=store,
+        channels=channels,
+        zone=settings.zone,
+        clock=clock,
+        monotonic=_seconds(),
+        chance=random.random,
+        redact=Redactor(settings.secrets()),
+    )
 
 
 def pace_of(settings: Settings) -> Pace:
@@ -202,8 +221,7 @@ def build_inspector(settings: Settings, store: Store, clock: Clock) -> Inspector
         zone=settings.zone,
     )
     names = tuple(settings.channels)
-    monotonic = asyncio.get_running_loop().time
-    return Inspector(store=store, channels=names, rules=rules, clock=clock, monotonic=monotonic)
+    return Inspector(store=store, channels=names, rules=rules, clock=clock, monotonic=_seconds())
 
 
 def build_http(settings: Settings, clock: Clock = now) -> Http:
