@@ -14,8 +14,9 @@ __all__ = ["certificates", "home", "homeserver", "mail_server", "recorder", "sit
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
     """What a command in this process does to our log (its stream is closed soon) does not reach the next test."""
-    ours = logging.getLogger("bot")
-    before = list(ours.handlers), ours.level, ours.propagate
+    names = ["bot", *(name for name in logging.root.manager.loggerDict if name.startswith("bot."))]
+    before = [(one := logging.getLogger(name), list(one.handlers), one.level, one.propagate) for name in names]
     yield
-    ours.handlers[:], ours.propagate = before[0], before[2]
-    ours.setLevel(before[1])
+    for one, handlers, level, propagates in before:
+        one.handlers[:], one.propagate = handlers, propagates
+        one.setLevel(level)
