@@ -81,7 +81,7 @@ def audit(books: Books) -> Audit:
     rows = tuple(row for row in books.deliveries if row.entry_key)
     by_place: dict[tuple[str, str, str], list[Delivery]] = defaultdict(list)
     for row in rows:
-        by_place[row.feed_id, row.entry_key, row.channel].append(row)
+        by_place[row.feed_id, row.entry_key, row.place].append(row)
     threads = {(known.feed_id, known.key): known for known in books.threads}
     have_rows = {(row.feed_id, row.entry_key) for row in rows}
     faults = {
@@ -114,9 +114,9 @@ def _never_queued(threads: Iterable[Known], have_rows: set[Thread]) -> Iterator[
 def _lost(threads: Iterable[Known], places: Iterable[tuple[str, str, str]]) -> Iterator[Offender]:
     there = frozenset(places)
     for known in threads:
-        for channel in known.queued:
-            if (known.feed_id, known.key, channel) not in there:
-                yield Offender(feed_id=known.feed_id, thread=known.key, channel=channel, why="there is no delivery")
+        for place in known.queued:
+            if (known.feed_id, known.key, place) not in there:
+                yield Offender(feed_id=known.feed_id, thread=known.key, channel=place, why="there is no delivery")
 
 
 def _without_thread(rows: Iterable[Delivery], threads: Mapping[Thread, Known]) -> Iterator[Offender]:
@@ -124,7 +124,7 @@ def _without_thread(rows: Iterable[Delivery], threads: Mapping[Thread, Known]) -
         known = threads.get((row.feed_id, row.entry_key))
         if known is None:
             yield _offender(row, f"{row.state}, of a thread that is not known")
-        elif row.channel not in known.queued:
+        elif row.place not in known.queued:
             yield _offender(row, f"{row.state}, of a thread that is not queued there ({known.state})")
 
 
@@ -151,10 +151,10 @@ def _sent_twice(
 
 def _sent_to(known: Known, by_place: Mapping[tuple[str, str, str], list[Delivery]]) -> Iterator[str]:
     if known.state == "announced":
-        for channel in sorted({*known.queued, *known.pruned}):
-            rows = by_place.get((known.feed_id, known.key, channel), ())
-            if channel in known.pruned or any(row.state == "sent" for row in rows):
-                yield channel
+        for place in sorted({*known.queued, *known.pruned}):
+            rows = by_place.get((known.feed_id, known.key, place), ())
+            if place in known.pruned or any(row.state == "sent" for row in rows):
+                yield place
 
 
 def _no_copy(threads: Iterable[Known], copies: Mapping[Thread, str]) -> Iterator[Offender]:

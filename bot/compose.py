@@ -139,8 +139,8 @@ def _several(batch: Batch, tame: _Tamer, zone: tzinfo) -> _View:
         )
         for entry in batch.entries
     )
-    author = batch.feed.author
-    link = tame.link(batch.feed.url) or tame.link(author.url)
+    feed = batch.feeds[0]
+    link = tame.link(feed.url) or tame.link(feed.author.url)
     return _View(
         notes=_notes(batch, None),
         byline=" · ".join(filter(None, (_label(batch, None, tame), _count(len(items), "new thread")))),
@@ -176,7 +176,7 @@ def _entry_title(entry: Entry, tame: _Tamer) -> str:
 
 
 def _author(batch: Batch, entry: Entry | None) -> Author:
-    return entry.author if entry and (entry.author.handle or entry.author.name) else batch.feed.author
+    return entry.author if entry and (entry.author.handle or entry.author.name) else batch.feeds[0].author
 
 
 def _label(batch: Batch, entry: Entry | None, tame: _Tamer) -> str:

@@ -144,7 +144,7 @@ class Dispatcher:
 def _log(done: Dispatched) -> None:
     keys = ", ".join(entry.key for entry in done.batch.entries) or alert_title(done.batch.alerts)
     attempt = max((d.attempts for d in done.batch.deliveries), default=0)
-    whose = done.batch.feed.address or "alert"
+    whose = ", ".join(feed.address for feed in done.batch.feeds) or "alert"
     text = f"delivery {done.batch.id} to {done.batch.channel} ({whose}: {keys}), attempt {attempt}"
     if done.error:
         log.warning("%s: %s: %s", text, done.outcome, done.error)

@@ -119,6 +119,7 @@ class Entry:
     `key` is the thread's id at its source, `aliases` are other ids it may appear under.
     `whole` is False for what a listing's card shows: the first posts, often cut.
     `post_count` is what the site says, which may exceed `len(posts)` while the entry is not whole.
+    `version` counts the forms in which the thread was kept, from 1; `read_at` is when this one was read first.
     """
 
     feed_id: str
@@ -131,6 +132,8 @@ class Entry:
     post_count: int | None = None
     posts: tuple[Post, ...] = ()
     whole: bool = False
+    version: int = 1
+    read_at: datetime | None = None
 
     @property
     def ids(self) -> frozenset[str]:
@@ -144,18 +147,30 @@ class Entry:
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
-EntryState = Literal["baseline", "waiting", "announced", "duplicate", "dropped"]
+EntryState = Literal["baseline", "waiting", "announced", "filtered", "duplicate", "dropped"]
 """What became of a thread: there before we came · new, its own page not read yet · queued for its
-channels · the same thread as one already known under another id · taken out of the outbox by hand."""
+channels · no channel wanted it · the same thread as one already known under another id · taken out of the outbox by
+hand."""
+
+EventKind = Literal["new", "grown", "gone"]
+"""What a notice tells of a thread: it is there · its posts changed · its own page is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the store remembers of a thread, for longer than it keeps anything else.
 
-    `looks` counts the failed reads of a `waiting` thread's own page, `look_at` is when the next is due.
-    `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
-    a `duplicate` is. The books, kept by the store in the step that changes the outbox: `queued` are the channels that
+    `looks` counts the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a
+    thread in any state. `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the
+    key of the thread that a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
+
+    `version` is the form in which it is kept now, 0 while it is not kept whole; `told` the one last told of. While
+    they differ, it has grown, last at `grown_at`, and is told of when it is quiet. `updates` of it were told, the last
+    at `updated_at`.
+    `read_at`: when its own page was read last. `missing_at`: since when that page is not found; `gone_at`: since when
+    that is believed.
+
+    The books, kept by the store in the step that changes the outbox: `queued` are the places (`Delivery.place`) that
     have a delivery of it now, in any state; `pruned` those it was sent to so long ago that the delivery is forgotten.
     Both in order.
     """
@@ -174,6 +189,15 @@ class Known:
     look_at: datetime | None = None
     same_as: str = ""
     note: str = ""
+    filtered: tuple[str, ...] = ()
+    version: int = 0
+    told: int = 0
+    grown_at: datetime | None = None
+    updates: int = 0
+    updated_at: datetime | None = None
+    read_at: datetime | None = None
+    missing_at: datetime | None = None
+    gone_at: datetime | None = None
     queued: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
 
@@ -295,11 +319,16 @@ DeliveryState = Literal["pending", "sending", "sent", "unknown", "dead"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One row of the outbox: one thread for one channel; or one `alert`, then `feed_id` and `entry_key` are "".
+    """One row of the outbox: one event of one thread for one channel; or one `alert`, then `feed_id` and `entry_key`
+    are "".
 
-    `id` follows from thread and channel, so the same thread cannot be queued twice for one channel.
+    `id` follows from thread, channel and event, so the same cannot be queued twice for one channel.
     `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
     `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat; `doubts` counts those.
+    `since` and `version`: of a `grown` thread, the version that was told before, and the one that is told now.
+    `answers`: the id of the delivery by which the channel was told of the thread first, "" for that one itself.
+    What is kept of a notice that was sent: its title in `titled`, the channel's own id of it in `receipt` ("" where it
+    gives none), and the reason why the try before failed in `earlier`.
     """
 
     id: str
@@ -309,14 +338,27 @@ class Delivery:
     channel: str
     created_at: datetime
     due_at: datetime
+    event: EventKind = "new"
+    since: int = 0
+    version: int = 0
+    answers: str = ""
     state: DeliveryState = "pending"
     attempts: int = 0
     error: str = ""
+    earlier: str = ""
     doubtful: bool = False
     doubts: int = 0
     claimed_at: datetime | None = None
     sent_at: datetime | None = None
+    titled: str = ""
+    receipt: str = ""
     alert: Alert | None = None
+
+    @property
+    def place(self) -> str:
+        """Which event for which channel, as the books of a thread say it: `mail`, `mail grown 2`, `mail gone`."""
+        which = (str(self.since),) if self.event == "grown" else ()
+        return self.channel if self.event == "new" else " ".join((self.channel, self.event, *which))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,14 +373,42 @@ class ChannelState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One delivery of a batch with what it tells of. `feed` and `entry` are None for an alert.
+
+    `before`: the thread as it was told last, None if that is not known; only for a thread that has grown. `first`: the
+    delivery by which the same channel was told of the thread first, None if it was not, or long ago.
+    """
+
+    delivery: Delivery
+    feed: Feed | None = None
+    entry: Entry | None = None
+    before: Entry | None = None
+    first: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one message carries: deliveries of one author to one channel, with their threads in order; or alerts."""
+    """What one message carries, in order: events of threads, of one author or (a digest) of several; or alerts."""
 
     id: str
     channel: str
-    feed: Feed
-    deliveries: tuple[Delivery, ...]
-    entries: tuple[Entry, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """The rows of the outbox."""
+        return tuple(item.delivery for item in self.items)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The threads."""
+        return tuple(item.entry for item in self.items if item.entry is not None)
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """The authors, each once, in order."""
+        return tuple({item.feed.id: item.feed for item in self.items if item.feed is not None}.values())
 
     @property
     def doubtful(self) -> bool:
@@ -388,17 +458,23 @@ class NextDue:
     deliveries: Mapping[str, datetime] = field(default_factory=dict)
 
 
+Form = Literal["plain", "mail", "matrix", "slack"]
+"""What a notice is made for: each has its own template, and its own idea of what a reply is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What one message to a channel may hold, in characters (Unicode code points).
 
-    `html` is 0 where the channel takes no HTML. `pings` are words that would ring a whole room there.
+    `html` and `markdown` are 0 where the channel takes none. `pings` are words that would ring a whole room there.
     """
 
     title: int = 250
     text: int = 30_000
     html: int = 0
+    markdown: int = 0
     pings: tuple[str, ...] = ()
+    form: Form = "plain"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,14 +482,18 @@ class Message:
     """Ready for a channel, within its limits and safe for it. `key` is stable for the same content:
 
     the channel uses it so that a repeated send is recognised (Matrix transaction id, mail header).
-    `html` is "" where the channel takes none. `links` are what the text links to, the thread first.
+    `html` and `markdown` are "" where the channel takes none. `links` are what the text links to, the thread first.
+    `thread`: the same for all that is told of one thread, "" for a list; `reply_to`: the receipt of the first notice.
     """
 
     key: str
     title: str
     text: str
     html: str = ""
+    markdown: str = ""
     links: tuple[str, ...] = ()
+    thread: str = ""
+    reply_to: str = ""
 
 
 Backfill = None | int | date

@@ -153,17 +153,22 @@ class Store(Protocol):
         before deliveries.
 
         The store keeps the books, here and wherever rows come and go: in the same step, a thread's `queued` are the
-        channels that have a row of it. What `changes` says of them counts only for a thread that is not stored yet.
-        A thread that was dropped stays so, unless `changes` queues it again.
+        places (`Delivery.place`) that have a row of it. What `changes` says of them counts only for a thread that is
+        not stored yet. A thread that was dropped stays so, unless `changes` queues it again.
         """
         ...
 
     async def due_looks(self, now: datetime) -> tuple[Known, ...]:
-        """`waiting` threads whose `look_at` is reached, the longest due first; not those of paused feeds."""
+        """Threads whose `look_at` is reached (a `waiting` one without it is due), the longest due first; not those of
+        paused feeds.
+        """
         ...
 
-    async def content(self, feed_id: str, key: str) -> Entry | None:
-        """The thread as it was last kept. Raises `StoreError` if it was kept and cannot be read."""
+    async def content(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
+        """The thread as it was last kept, or that version of it. Raises `StoreError` if it was kept and cannot be read.
+
+        Every version of a whole thread stays until the archive is pruned; None if it was never kept, or is pruned.
+        """
         ...
 
     # -- sending ----------------------------------------------------------------------------------
@@ -174,7 +179,8 @@ class Store(Protocol):
         Due: every delivery of the batch that is `pending` or `unknown` has reached its `due_at`, so that a batch
         goes whole or waits whole. `attempts` grows by one, `claimed_at` is `now`.
         Does not look at the channel's state: whether the channel may be asked is not the store's business.
-        A thread whose kept content cannot be read comes with what is known of it, without posts.
+        A first notice comes with what is kept of the thread now, a `grown` one with the two versions that it tells
+        apart. A thread whose kept content cannot be read comes with what is known of it, without posts.
         """
         ...
 

@@ -50,7 +50,7 @@ def read(name: str) -> Any:
 def plain(value: Any) -> Any:
     """Values as JSON has them, short enough to be read: without what is empty and what follows from the rest."""
     if isinstance(value, dict):
-        derived = {"feed_id", "title"} if "feed_id" in value else {"url"} if "handle" in value else set()
+        derived = {"feed_id", "title", "version"} if "feed_id" in value else {"url"} if "handle" in value else set()
         kept = {name: plain(one) for name, one in value.items() if name not in derived}
         return {name: one for name, one in kept.items() if one not in ("", [], None, {})}
     if isinstance(value, list | tuple):

@@ -16,7 +16,7 @@ from bot.app import App, build_channels, build_http, build_sources, now, open_ap
 from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.follow import locate
-from bot.model import Author, Batch, Delivery, Entry, Feed, Post
+from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Post
 from bot.outbox import WAITING, stranded
 from bot.protocols import Channel
 from bot.settings import FILE_NAME, Settings, named_file
@@ -227,7 +227,7 @@ def sample(channel: str, time: datetime) -> Batch:
         id=key, batch=key, feed_id="sample", entry_key="sample", channel=channel, created_at=time, due_at=time
     )
     feed = Feed(id="sample", source="sample", address="@keepcurrent", author=author)
-    return Batch(id=key, channel=channel, feed=feed, deliveries=(delivery,), entries=(entry,))
+    return Batch(id=key, channel=channel, items=(Item(delivery=delivery, feed=feed, entry=entry),))
 
 
 async def _test(channel: Channel, app: App) -> tuple[bool, str]:

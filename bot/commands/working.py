@@ -16,7 +16,7 @@ from bot.commands.ordering import ordered
 from bot.commands.setting import named_channels, require_channels
 from bot.errors import ChannelError, SettingsError, SourceError
 from bot.follow import matching
-from bot.model import Author, Batch, Changes, Delivery, Entry, Feed
+from bot.model import Author, Batch, Changes, Delivery, Entry, Feed, Item
 from bot.orders import Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
@@ -197,7 +197,7 @@ async def _send(app: App, entry: Entry, name: str) -> bool:
     delivery = Delivery(
         id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()
     )
-    batch = Batch(id=key, channel=name, feed=feed, deliveries=(delivery,), entries=(entry,))
+    batch = Batch(id=key, channel=name, items=(Item(delivery=delivery, feed=feed, entry=entry),))
     try:
         await app.dispatcher.send(app.channels[name], batch)
     except ChannelError as error:

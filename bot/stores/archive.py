@@ -1,7 +1,7 @@
 """Each thread as it was read: one JSON file a thread, for people and programs to read without us.
 
-`archive/SOURCE/HANDLE/KEY.json`; written aside, synced, then put in place, so a file is whole or not there.
-Does not know which threads there are: that is the store's.
+`archive/SOURCE/HANDLE/KEY.json` is the thread as last kept, `KEY.versions/1.json` … what it was before. Written aside,
+synced, then put in place, so a file is whole or not there. Does not know which threads there are: that is the store's.
 """
 
 from __future__ import annotations
@@ -39,9 +39,27 @@ class Archive:
         folder = self._folder / (safe_name(source) if colon else "~") / safe_name(handle if colon else feed_id)
         return folder / f"{safe_name(key)}.json"
 
+    def version_path(self, feed_id: str, key: str, version: int) -> Path:
+        """Where a version is kept that is not the newest any more. No thread's own file has such a name."""
+        return self.path(feed_id, key).with_suffix(".versions") / f"{version}.json"
+
     def write(self, entry: Entry) -> None:
-        """Keep a thread in place of what was kept of it. Raises `StoreError`."""
+        """Keep a thread; an earlier version of it that is kept stays beside it. Raises `StoreError`."""
         path = self.path(entry.feed_id, entry.key)
+        if entry.version > 1:
+            self._keep_version(path, entry)
+        self._put(path, entry)
+
+    def _keep_version(self, path: Path, entry: Entry) -> None:
+        try:
+            before = self._read(path, entry.feed_id)
+        except StoreError:  # what is damaged is no version; it must not keep the new one from being kept
+            return
+        # One that is as new was left by a commit that failed: it is not a version that anybody was told of.
+        if before is not None and before.version < entry.version:
+            self._put(self.version_path(entry.feed_id, entry.key, before.version), before)
+
+    def _put(self, path: Path, entry: Entry) -> None:
         text = json.dumps(_document(entry), indent=1, ensure_ascii=False) + "\n"
         try:
             self._files.make_folder(path.parent)
@@ -49,9 +67,17 @@ class Archive:
         except OSError as e:
             raise StoreError(f"cannot keep the thread {entry.key} in {path}: {reason(e)}") from e
 
-    def read(self, feed_id: str, key: str) -> Entry | None:
-        """The thread as last kept, None if it never was. Raises `StoreError` for a file that cannot be read."""
-        path = self.path(feed_id, key)
+    def read(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
+        """The thread as last kept, or that version of it; None if it is not there.
+
+        Raises `StoreError` for a file that cannot be read.
+        """
+        newest = self._read(self.path(feed_id, key), feed_id)
+        if version is None or (newest is not None and newest.version == version):
+            return newest
+        return self._read(self.version_path(feed_id, key, version), feed_id)
+
+    def _read(self, path: Path, feed_id: str) -> Entry | None:
         try:
             return _entry(json.loads(self._files.read(path)), feed_id)
         except FileNotFoundError:
@@ -93,6 +119,8 @@ def _document(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "published": _rfc3339(entry.published),
         "whole": entry.whole,
+        "version": entry.version,
+        "read": _rfc3339(entry.read_at),
         "post_count": entry.post_count,
         "aliases": list(entry.aliases),
         "posts": [_post(post) for post in entry.posts],
@@ -112,7 +140,6 @@ def _post(post: Post) -> dict[str, Any]:
 
 
 def _entry(found: Mapping[str, Any], feed_id: str) -> Entry:
-    published = found["published"]
     return Entry(
         feed_id=feed_id,
         key=found["id"],
@@ -120,10 +147,12 @@ def _entry(found: Mapping[str, Any], feed_id: str) -> Entry:
         author=Author(**found["author"]),
         title=found["title"],
         aliases=tuple(found["aliases"]),
-        published=None if published is None else datetime.fromisoformat(published),
+        published=_time(found["published"]),
         post_count=found["post_count"],
         posts=tuple(_read_post(post) for post in found["posts"]),
         whole=found["whole"],
+        version=found.get("version", 1),
+        read_at=_time(found.get("read")),
     )
 
 
@@ -136,6 +165,10 @@ def _read_post(found: Mapping[str, Any]) -> Post:
         quotes=tuple(found["quotes"]),
         reply_to=tuple(found["reply_to"]),
     )
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
 
 
 def _rfc3339(when: datetime | None) -> str | None:

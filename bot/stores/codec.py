@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bot.errors import StoreError
 from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription, Trouble
 
-SCHEMA = 2
+SCHEMA = 3
 """Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -141,7 +141,17 @@ STATE = Shape(
 SUBSCRIPTION = Shape(make=Subscription, names={"feed_id": "feed"})
 KNOWN = Shape(
     make=Known,
-    names={"first_seen": "seen", "post_count": "posts", "content_hash": "hash", "look_at": "look"},
+    names={
+        "first_seen": "seen",
+        "post_count": "posts",
+        "content_hash": "hash",
+        "look_at": "look",
+        "grown_at": "grown",
+        "updated_at": "updated",
+        "read_at": "read",
+        "missing_at": "missing",
+        "gone_at": "gone",
+    },
     in_id=("feed_id", "key"),
 )
 DELIVERY = Shape(

@@ -26,9 +26,9 @@ TROUBLES = "troubles"
 
 LONG_AGO = to_ms(rules.LONG_AGO)
 
-# Most threads are neither waiting nor known by other ids; those are not parsed at start (200,000 of them: 0.7 s).
-# In JSON text a quote inside a string has a backslash before it, so neither can be part of a title.
-WORTH_PARSING = ('"waiting"', '"aliases":')
+# Most threads are not looked at again and known by one id; those are not parsed at start (200,000 of them: 0.7 s).
+# In JSON text a quote inside a string has a backslash before it, so none of these can be part of a title.
+WORTH_PARSING = ('"waiting"', '"aliases":', '"look":')
 
 K = TypeVar("K", int, float, "Place")
 
@@ -223,8 +223,8 @@ class Index:
         feed_id, _ = split_id(doc_id)
         for alias in document.get("aliases", ()):
             self.aliases[join_id(feed_id, alias)] = doc_id
-        if document["state"] == "waiting":
-            self.looks.set(doc_id, document.get(KNOWN.names["look_at"], LONG_AGO))
+        due = document.get(KNOWN.names["look_at"], LONG_AGO if document["state"] == "waiting" else None)
+        self.looks.set(doc_id, due)
 
     def _unwatch(self, doc_id: str, document: dict[str, Any]) -> None:
         feed_id, _ = split_id(doc_id)

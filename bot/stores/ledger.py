@@ -23,6 +23,7 @@ from bot.model import (
     Entry,
     Feed,
     FeedState,
+    Item,
     Known,
     NextDue,
     PollInput,
@@ -147,9 +148,9 @@ class Ledger:
             if entry.whole or rules.keeps(self._readable(entry.feed_id, entry.key), entry):
                 self._archive.write(entry)
 
-    def _readable(self, feed_id: str, key: str) -> Entry | None:
+    def _readable(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
         try:
-            return self._archive.read(feed_id, key)
+            return self._archive.read(feed_id, key, version)
         except StoreError:
             return None
 
@@ -172,8 +173,8 @@ class Ledger:
     def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return tuple(self._thread(doc_id) for doc_id in self._index.due_looks(now))
 
-    def content(self, feed_id: str, key: str) -> Entry | None:
-        return self._archive.read(feed_id, key)
+    def content(self, feed_id: str, key: str, version: int | None) -> Entry | None:
+        return self._archive.read(feed_id, key, version)
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -187,15 +188,21 @@ class Ledger:
         with self.batch():
             for delivery in deliveries:
                 self._put_delivery(delivery)
-        feed = self._feed(deliveries[0].feed_id)
-        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries if row.alert is None])
+        return rules.make_batch(tuple(map(self._item, deliveries)))
 
-    def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
-        entry = self._readable(delivery.feed_id, delivery.entry_key)
-        if entry is not None:
-            return entry
-        known = self.known(delivery.feed_id, [delivery.entry_key]).get(delivery.entry_key)
-        return rules.entry_without_content(delivery, known, feed)
+    def _item(self, delivery: Delivery) -> Item:
+        if delivery.alert is not None:
+            return Item(delivery=delivery)
+        ids = delivery.feed_id, delivery.entry_key
+        feed = self._feed(delivery.feed_id) or rules.forgotten(delivery.feed_id)
+        entry, before = rules.told_by(delivery, lambda version: self._readable(*ids, version))
+        return Item(
+            delivery=delivery,
+            feed=feed,
+            entry=entry or rules.entry_without_content(delivery, self._thread_of(ids), feed),
+            before=before,
+            first=self._delivery(delivery.answers),
+        )
 
     def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None) -> None:
         with self.batch():

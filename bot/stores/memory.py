@@ -20,6 +20,7 @@ from bot.model import (
     Entry,
     Feed,
     FeedState,
+    Item,
     Known,
     NextDue,
     PollInput,
@@ -39,6 +40,7 @@ class MemoryStore:
         self._subscriptions: dict[str, Subscription] = {}
         self._threads: dict[tuple[str, str], Known] = {}
         self._contents: dict[tuple[str, str], Entry] = {}
+        self._versions: dict[tuple[str, str, int], Entry] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._channels: dict[str, ChannelState] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -118,6 +120,7 @@ class MemoryStore:
         for entry in changes.contents:
             if rules.keeps(self._contents.get((entry.feed_id, entry.key)), entry):
                 self._contents[entry.feed_id, entry.key] = entry
+                self._versions[entry.feed_id, entry.key, entry.version] = entry
         self._feeds[changes.feed_id] = rules.polled(self._feeds[changes.feed_id], changes)
         if changes.state is not None:
             self._states[changes.feed_id] = _own(changes.state)
@@ -142,8 +145,11 @@ class MemoryStore:
             if due is not None and known.feed_id in self._feeds and not self._feeds[known.feed_id].paused:
                 yield due, known
 
-    async def content(self, feed_id: str, key: str) -> Entry | None:
-        return self._contents.get((feed_id, key))
+    async def content(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
+        return self._content(feed_id, key, version)
+
+    def _content(self, feed_id: str, key: str, version: int | None) -> Entry | None:
+        return self._contents.get((feed_id, key)) if version is None else self._versions.get((feed_id, key, version))
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -154,18 +160,27 @@ class MemoryStore:
             return None
         deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest)
         self._deliveries.update((row.id, row) for row in deliveries)
-        feed = self._feeds.get(deliveries[0].feed_id)
-        return rules.make_batch(deliveries, feed, [self._entry(row, feed) for row in deliveries if row.alert is None])
+        return rules.make_batch(tuple(map(self._item, deliveries)))
+
+    def _item(self, delivery: Delivery) -> Item:
+        if delivery.alert is not None:
+            return Item(delivery=delivery)
+        ids = delivery.feed_id, delivery.entry_key
+        feed = self._feeds.get(delivery.feed_id) or rules.forgotten(delivery.feed_id)
+        entry, before = rules.told_by(delivery, lambda version: self._content(*ids, version))
+        return Item(
+            delivery=delivery,
+            feed=feed,
+            entry=entry or rules.entry_without_content(delivery, self._threads.get(ids), feed),
+            before=before,
+            first=self._deliveries.get(delivery.answers),
+        )
 
     def _claimable(self) -> list[Delivery]:
         return [row for row in self._by_creation() if row.state in rules.CLAIMABLE]
 
     def _by_creation(self) -> list[Delivery]:
         return sorted(self._deliveries.values(), key=lambda row: row.created_at)
-
-    def _entry(self, delivery: Delivery, feed: Feed | None) -> Entry:
-        ids = delivery.feed_id, delivery.entry_key
-        return self._contents.get(ids) or rules.entry_without_content(delivery, self._threads.get(ids), feed)
 
     async def settle(self, deliveries: Iterable[Delivery], channel: ChannelState | None = None) -> None:
         self._deliveries.update((row.id, row) for row in deliveries if row.id in self._deliveries)

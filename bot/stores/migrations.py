@@ -44,5 +44,13 @@ def _last_activity(tables: Tables) -> float:
     return max((state.get("polled", 0) for state in tables.get("states", {}).values()), default=0)
 
 
-MIGRATIONS: dict[int, Migration] = {1: begin_books}
+def count_versions(tables: Tables) -> None:
+    """2 to 3: a thread that was announced whole is kept in its first version, and that is what was told."""
+    for thread in tables.get("threads", {}).values():
+        if thread["state"] == "announced" and thread.get(KNOWN.names["content_hash"]):
+            thread.setdefault("version", 1)
+            thread.setdefault("told", 1)
+
+
+MIGRATIONS: dict[int, Migration] = {1: begin_books, 2: count_versions}
 """`MIGRATIONS[n]` changes the tables of schema n into those of n + 1."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.model import Author, Batch, Changes, ChannelState, Delivery, Entry, Feed, Known
+from bot.model import Author, Batch, Changes, ChannelState, Delivery, Entry, Feed, Item, Known
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When a feed that was never polled, or a look without a time, is said to be due."""
@@ -45,7 +45,7 @@ def booked(
     does not count: whoever made it may have read the thread before the outbox changed. For the same reason a thread
     that was dropped by hand stays so, unless the commit queues it again.
     """
-    gone, queued = _channels_by_thread(withdrawn), _channels_by_thread(changes.deliveries)
+    gone, queued = _places_by_thread(withdrawn), _places_by_thread(changes.deliveries)
     given = {(known.feed_id, known.key): known for known in changes.known}
     for thread in dict.fromkeys((*given, *gone, *queued)):
         before = stored(thread)
@@ -55,41 +55,41 @@ def booked(
         if before is not None and before.state == "dropped" and thread not in queued:
             after = before
         books = before or after
-        channels = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
-        yield _with_books(after, channels, books.pruned)
+        places = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
+        yield _with_books(after, places, books.pruned)
 
 
-def dropped(known: Known, channels: Iterable[str]) -> Known:
-    """The thread after its deliveries to these channels were taken out by hand; it may still go to others."""
-    after = _with_books(known, {*known.queued} - {*channels}, known.pruned)
+def dropped(known: Known, places: Iterable[str]) -> Known:
+    """The thread after its deliveries to these places were taken out by hand; it may still go to others."""
+    after = _with_books(known, {*known.queued} - {*places}, known.pruned)
     if after.queued or after.pruned:
         return after
     return replace(after, state="dropped", look_at=None, note="dropped by hand")
 
 
-def pruned(known: Known, channels: Iterable[str]) -> Known:
-    """The thread after its old deliveries to these channels were forgotten."""
-    channels = {*channels}
-    return _with_books(known, {*known.queued} - channels, {*known.pruned} | channels)
+def pruned(known: Known, places: Iterable[str]) -> Known:
+    """The thread after its old deliveries to these places were forgotten."""
+    places = {*places}
+    return _with_books(known, {*known.queued} - places, {*known.pruned} | places)
 
 
 def removed(
     rows: Iterable[Delivery], stored: Callable[[Thread], Known | None], rule: Callable[[Known, Iterable[str]], Known]
 ) -> Iterator[Known]:
     """The threads of rows that are removed from the outbox, as `dropped` or `pruned` leaves them."""
-    for thread, channels in _channels_by_thread(rows).items():
+    for thread, places in _places_by_thread(rows).items():
         known = stored(thread)
         if known is not None:
-            yield rule(known, channels)
+            yield rule(known, places)
 
 
-def _channels_by_thread(rows: Iterable[Delivery]) -> dict[Thread, set[str]]:
-    channels: dict[Thread, set[str]] = {}
+def _places_by_thread(rows: Iterable[Delivery]) -> dict[Thread, set[str]]:
+    places: dict[Thread, set[str]] = {}
     for row in rows:
         thread = thread_of(row)
         if thread is not None:
-            channels.setdefault(thread, set()).add(row.channel)
-    return channels
+            places.setdefault(thread, set()).add(row.place)
+    return places
 
 
 def _with_books(known: Known, queued: Iterable[str], pruned: Iterable[str]) -> Known:
@@ -107,6 +107,16 @@ def keeps(stored: Entry | None, given: Entry) -> bool:
     return given.whole or stored is None or not stored.whole
 
 
+def told_by(delivery: Delivery, read: Callable[[int | None], Entry | None]) -> tuple[Entry | None, Entry | None]:
+    """The thread as a delivery tells it, and as it was told before; `read` gives a kept version, None: the newest.
+
+    A first notice tells what is kept when it is sent, however long it waited. A version that is gone is the newest.
+    """
+    if delivery.event != "grown":
+        return read(None), None
+    return read(delivery.version) or read(None), read(delivery.since)
+
+
 def due_batches(claimable: Iterable[Delivery]) -> dict[str, datetime]:
     """When each batch is due, in the order of the rows: when all of its deliveries are."""
     due: dict[str, datetime] = {}
@@ -117,7 +127,7 @@ def due_batches(claimable: Iterable[Delivery]) -> dict[str, datetime]:
 
 def look_due(known: Known) -> datetime | None:
     """When the thread's own page is to be read again; None if it is not."""
-    return (known.look_at or LONG_AGO) if known.state == "waiting" else None
+    return (known.look_at or LONG_AGO) if known.state == "waiting" else known.look_at
 
 
 def delivery_due(earliest: datetime, channel: ChannelState) -> datetime:
@@ -135,29 +145,23 @@ def polled(feed: Feed, changes: Changes) -> Feed:
     return feed if changes.author is None else replace(feed, author=changes.author)
 
 
-def make_batch(deliveries: tuple[Delivery, ...], feed: Feed | None, entries: Iterable[Entry]) -> Batch:
-    """What one message carries. A feed that was forgotten meanwhile is told by its id."""
-    first = deliveries[0]
-    return Batch(
-        id=first.batch,
-        channel=first.channel,
-        feed=feed or _forgotten(first.feed_id),
-        deliveries=deliveries,
-        entries=tuple(entries),
-    )
+def make_batch(items: tuple[Item, ...]) -> Batch:
+    """What one message carries."""
+    first = items[0].delivery
+    return Batch(id=first.batch, channel=first.channel, items=items)
 
 
-def _forgotten(feed_id: str) -> Feed:
+def forgotten(feed_id: str) -> Feed:
+    """A feed that was forgotten meanwhile, told by its id."""
     source, _, handle = feed_id.partition(":")
     return Feed(id=feed_id, source=source, address=handle, author=Author(handle=handle))
 
 
-def entry_without_content(delivery: Delivery, known: Known | None, feed: Feed | None) -> Entry:
+def entry_without_content(delivery: Delivery, known: Known | None, feed: Feed) -> Entry:
     """A thread whose kept content cannot be read: what is known of it, without posts."""
-    author = (feed or _forgotten(delivery.feed_id)).author
     if known is None:
-        return Entry(feed_id=delivery.feed_id, key=delivery.entry_key, url="", author=author)
-    return known.as_entry(author)
+        return Entry(feed_id=delivery.feed_id, key=delivery.entry_key, url="", author=feed.author)
+    return known.as_entry(feed.author)
 
 
 def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:

@@ -160,8 +160,8 @@ class TinyStore:
     async def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return await self._ask(lambda: self._ledger.due_looks(now))
 
-    async def content(self, feed_id: str, key: str) -> Entry | None:
-        return await self._ask(lambda: self._ledger.content(feed_id, key))
+    async def content(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
+        return await self._ask(lambda: self._ledger.content(feed_id, key, version))
 
     # -- sending ----------------------------------------------------------------------------------
 

@@ -550,7 +550,7 @@ async def test_a_commit_overwrites_a_pending_delivery(store: Store) -> None:
 
 
 async def test_due_looks_come_the_longest_due_first(store: Store) -> None:
-    """Waiting threads whose time is reached; not others, and not those of paused feeds."""
+    """Threads whose time is reached, waiting or announced; not others, and not those of paused feeds."""
     await followed(store, ANN, BOB)
     await committed(
         store,
@@ -558,14 +558,15 @@ async def test_due_looks_come_the_longest_due_first(store: Store) -> None:
             known("now", state="waiting", look_at=NOW),
             known("past", state="waiting", look_at=NOW - MINUTE),
             known("later", state="waiting", look_at=NOW + MINUTE),
-            known("done", state="announced", look_at=NOW - MINUTE),
+            known("again", state="announced", look_at=NOW - 2 * MINUTE),
+            known("done", state="announced"),
         ),
     )
     paused = known("p", BOB, state="waiting", look_at=NOW - 2 * MINUTE)
     await store.commit(Changes(feed_id=BOB, known=(paused,)))
     await store.set_paused(BOB, True)
 
-    assert [thread.key for thread in await store.due_looks(NOW)] == ["past", "now"]
+    assert [thread.key for thread in await store.due_looks(NOW)] == ["again", "past", "now"]
     await store.set_paused(BOB, False)
     assert [thread.key for thread in await store.due_looks(NOW)] == ["p", "past", "now"]
 
@@ -589,6 +590,27 @@ async def test_content_is_what_was_kept_last(store: Store) -> None:
     assert await store.content(ANN, "1") == FULL_ENTRY
 
 
+async def test_earlier_versions_of_a_thread_stay(store: Store) -> None:
+    """A thread that grew is kept in each of its forms; the newest is what is read without saying which."""
+    first, second = entry(whole=True, title="one"), entry(whole=True, title="two", version=2, read_at=NOW)
+    await followed(store)
+    await committed(store, contents=(first,))
+    await committed(store, contents=(second,))
+
+    assert [await store.content(ANN, "1", version) for version in (None, 1, 2, 3)] == [second, first, second, None]
+
+
+async def test_a_version_that_was_never_committed_is_replaced(store: Store) -> None:
+    """The archive is written before the commit; where that fails, the next try writes the same version again."""
+    first, lost, second = (entry(whole=True, title=title, version=n) for title, n in (("1", 1), ("2a", 2), ("2b", 2)))
+    await followed(store)
+    await committed(store, contents=(first,))
+    await committed(store, contents=(lost,))
+    await committed(store, contents=(second,))
+
+    assert [await store.content(ANN, "1", version) for version in (1, 2)] == [first, second]
+
+
 # -- sending ------------------------------------------------------------------------------------------
 
 
@@ -600,8 +622,49 @@ async def test_a_claim_marks_the_deliveries(store: Store) -> None:
 
     expected = (delivery("d", state="sending", attempts=2, claimed_at=NOW),)
     assert batch is not None
-    assert (batch.id, batch.channel, batch.feed, batch.deliveries) == ("d", "me", feed(), expected)
+    assert (batch.id, batch.channel, batch.feeds, batch.deliveries) == ("d", "me", (feed(),), expected)
     assert await store.deliveries() == await store.orphans() == expected
+
+
+async def test_growth_is_claimed_with_the_versions_that_it_tells_apart(store: Store) -> None:
+    """Also when the thread has grown again meanwhile; and with the delivery that it answers."""
+    versions = tuple(entry(whole=True, title=str(n), version=n) for n in (1, 2, 3))
+    await followed(store)
+    for version in versions:
+        await committed(store, contents=(version,))
+    await committed(store, delivery("first"))
+    await store.settle([replace(delivery("first"), state="sent", receipt="$1")])
+    await committed(store, delivery("more", event="grown", since=1, version=2, answers="first"))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    (item,) = batch.items
+    assert (item.before, item.entry) == (versions[0], versions[1])
+    assert item.first is not None
+    assert item.first.receipt == "$1"
+
+
+async def test_a_first_notice_tells_what_is_kept_when_it_is_sent(store: Store) -> None:
+    """However long it waited."""
+    await followed(store)
+    await committed(store, delivery("first"), contents=(entry(whole=True),))
+    await committed(store, contents=(entry(whole=True, title="grown", version=2),))
+    batch = await store.claim("me", NOW)
+
+    assert batch is not None
+    assert [one.title for one in batch.entries] == ["grown"]
+
+
+async def test_events_of_a_thread_are_booked_apart(store: Store) -> None:
+    """A thread knows each event that is queued for a channel; to drop one leaves the others."""
+    await followed(store)
+    rows = (delivery("a"), delivery("b", event="grown", since=1), delivery("c", event="gone"))
+    await committed(store, *rows, known=(known("1"),))
+    before = (await store.threads())[0].queued
+    await store.drop(["b"])
+
+    assert before == ("me", "me gone", "me grown 1")
+    assert (await store.threads())[0].queued == ("me", "me gone")
 
 
 async def test_what_is_claimed_is_not_claimed_again(store: Store) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from bot.model import Author, Batch, Delivery, Entry, Feed, Media, Message, Post
+from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Media, Message, Post
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -66,7 +66,8 @@ def batch(*entries: Entry, doubtful: bool = False, key: str = "batch-1") -> Batc
         )
         for number, one in enumerate(entries)
     )
-    return Batch(id=key, channel="me", feed=FEED, deliveries=deliveries, entries=entries)
+    items = (Item(delivery=delivery, feed=FEED, entry=one) for delivery, one in zip(deliveries, entries, strict=True))
+    return Batch(id=key, channel="me", items=tuple(items))
 
 
 def message(key: str = "key-1", **changes: object) -> Message:

@@ -66,6 +66,8 @@ def test_the_file_is_readable_json(tmp_path: Path) -> None:
         "title": "A thread 👍",
         "published": "2026-11-22T12:00:00Z",
         "whole": True,
+        "version": 1,
+        "read": None,
         "post_count": 2,
         "aliases": ["1790000000000000001"],
         "posts": [

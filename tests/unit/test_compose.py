@@ -16,7 +16,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
 from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
-from bot.model import Alert, Author, Batch, Delivery, Entry, Feed, Limits, Message, Post
+from bot.model import Alert, Author, Batch, Delivery, Entry, Item, Limits, Message, Post
 from bot.text import clean
 from tests.servers.notices import AUTHOR, FEED, NOW, PARIS, POSTS, batch, entry
 from tests.unit.test_text import NASTY
@@ -253,7 +253,7 @@ ENTRIES = st.builds(
 
 
 @settings(deadline=None, max_examples=150)
-@given(st.lists(ENTRIES, min_size=0, max_size=5), LIMITS, st.booleans())
+@given(st.lists(ENTRIES, min_size=1, max_size=5), LIMITS, st.booleans())
 def test_a_notice_keeps_every_promise(entries: list[Entry], limits: Limits, doubtful: bool) -> None:
     """Within its limits, encodable, one line of title, never empty, no markup but ours, nothing that rings."""
     message = compose(batch(*entries, doubtful=doubtful), limits, zone=PARIS)
@@ -301,9 +301,7 @@ def test_a_flood_is_listed_whole_in_a_mail():
         )
         for n in range(300)
     )
-    feed = Feed(id="threadreader:ann", source="threadreader", address="@ann", author=Author(handle="ann"))
-    flood = Batch(id="b", channel="mail", feed=feed, deliveries=(), entries=entries)
-    message = compose(flood, Limits(title=80, text=30_000, html=60_000), zone=UTC)
+    message = compose(batch(*entries), Limits(title=80, text=30_000, html=60_000), zone=UTC)
 
     assert all(entry.url in message.html and entry.url in message.text for entry in entries)
 
@@ -337,8 +335,7 @@ def alarm(*alerts: Alert, doubtful: bool = False) -> Batch:
         )
         for number, alert in enumerate(alerts)
     )
-    nobody = Feed(id="", source="", address="", author=Author(handle=""))
-    return Batch(id="batch-1", channel="me", feed=nobody, deliveries=rows, entries=())
+    return Batch(id="batch-1", channel="me", items=tuple(Item(delivery=row) for row in rows))
 
 
 DEAD = Alert(title="@ann cannot be read", lines=(REASON, "3 looks in a row failed; there never was an answer."))

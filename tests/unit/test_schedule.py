@@ -20,7 +20,7 @@ from bot.errors import (
     TemporarySourceError,
     WrongAuthor,
 )
-from bot.model import Author, Batch, ChannelState, Delivery, Feed, FeedState
+from bot.model import Author, Batch, ChannelState, Delivery, Feed, FeedState, Item
 from bot.schedule import Pace
 from tests.fakes import START
 
@@ -32,7 +32,7 @@ jitters = st.floats(0, 1, exclude_max=True)
 def batch(**more) -> Batch:
     row = Delivery(id="d", batch="b", feed_id="f", entry_key="k", channel="me", created_at=START, due_at=START, **more)
     feed = Feed(id="f", source="fake", address="@a", author=Author(handle="a"))
-    return Batch(id="b", channel="me", feed=feed, deliveries=(row,), entries=())
+    return Batch(id="b", channel="me", items=(Item(delivery=row, feed=feed),))
 
 
 @given(st.integers(0, 99), jitters)
