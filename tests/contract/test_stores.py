@@ -558,7 +558,7 @@ async def test_due_looks_come_the_longest_due_first(store: Store) -> None:
             known("now", state="waiting", look_at=NOW),
             known("past", state="waiting", look_at=NOW - MINUTE),
             known("later", state="waiting", look_at=NOW + MINUTE),
-            known("again", state="announced", look_at=NOW - 2 * MINUTE),
+            known("again", state="announced", look_at=NOW - 3 * MINUTE),
             known("done", state="announced"),
         ),
     )
@@ -568,7 +568,7 @@ async def test_due_looks_come_the_longest_due_first(store: Store) -> None:
 
     assert [thread.key for thread in await store.due_looks(NOW)] == ["again", "past", "now"]
     await store.set_paused(BOB, False)
-    assert [thread.key for thread in await store.due_looks(NOW)] == ["p", "past", "now"]
+    assert [thread.key for thread in await store.due_looks(NOW)] == ["again", "p", "past", "now"]
 
 
 async def test_a_thread_that_was_read_is_no_longer_due(store: Store) -> None:
