@@ -27,6 +27,8 @@ from bot.inspection import Inspector
 from bot.poll import Poller
 from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
+from bot.relook import Relooker
+from bot.routing import Router
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
 from bot.runners.once import Once
@@ -63,6 +65,7 @@ class App:
     sources: Mapping[str, Source]
     channels: Mapping[str, Channel]
     poller: Poller
+    relooker: Relooker
     dispatcher: Dispatcher
     lanes: tuple[Lane, ...]
     inspector: Inspector
@@ -97,6 +100,7 @@ class App:
         return Once(
             store=self.store,
             poller=self.poller,
+            relooker=self.relooker,
             lanes=self.lanes,
             inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
@@ -107,6 +111,7 @@ class App:
         return LocalRunner(
             store=self.store,
             poller=self.poller,
+            relooker=self.relooker,
             lanes=self.lanes,
             inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
@@ -156,7 +161,7 @@ def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str,
     """The flow, joined to what was opened for it."""
     sources = build_sources(settings, http, clock)
     poller = build_poller(settings, store, sources, clock)
-    dispatcher = build_dispatcher(settings, store, channels, clock)
+    dispatcher = build_dispatcher(settings, store, channels, poller.router, clock)
     return App(
         settings=settings,
         clock=clock,
@@ -165,6 +170,7 @@ def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str,
         sources=sources,
         channels=channels,
         poller=poller,
+        relooker=Relooker(poller=poller),
         dispatcher=dispatcher,
         lanes=tuple(Lane(dispatcher, channel, monotonic=_seconds()) for channel in channels.values()),
         inspector=build_inspector(settings, store, clock),
@@ -182,7 +188,7 @@ def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source]
     return Poller(
         store=store,
         sources=sources,
-        channels=tuple(settings.channels),
+        router=build_router(settings, sources),
         pace=pace_of(settings),
         clock=clock,
         chance=random.random,
@@ -190,11 +196,23 @@ def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source]
     )
 
 
-def build_dispatcher(settings: Settings, store: Store, channels: Mapping[str, Channel], clock: Clock) -> Dispatcher:
+def build_router(settings: Settings, sources: Mapping[str, Source]) -> Router:
+    """What says where an event of a thread goes."""
+
+    def locate(address: str) -> str:
+        return next((found.feed_id for source in sources.values() if (found := source.locate(address.strip()))), "")
+
+    return Router(channels=tuple(settings.channels), policies=settings.policies(locate))
+
+
+def build_dispatcher(
+    settings: Settings, store: Store, channels: Mapping[str, Channel], router: Router, clock: Clock
+) -> Dispatcher:
     """What sends notices."""
     return Dispatcher(
         store=store,
         channels=channels,
+        router=router,
         zone=settings.zone,
         clock=clock,
         monotonic=_seconds(),

@@ -9,15 +9,13 @@ before us, and is remembered without being announced.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from datetime import time as clock_time
 
 from bot.errors import ParseError
 from bot.model import (
-    EVERY_CHANNEL,
     Backfill,
     Changes,
     Delivery,
@@ -26,17 +24,19 @@ from bot.model import (
     Fetched,
     Known,
     PollInput,
-    Subscription,
 )
-from bot.schedule import WHOLE_WITHIN, next_look
+from bot.routing import Routing, digest, queued
+from bot.schedule import WHOLE_WITHIN, next_look, next_relook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """One page, sorted out: `new` to announce, `old` to remember. Both in the page's order."""
+    """One page, sorted out: `new` to announce, `old` to remember. In the page's order."""
 
     new: tuple[Entry, ...] = ()
     old: tuple[Entry, ...] = ()
+    grown: tuple[Known, ...] = ()
+    """Known threads that have more posts now than was known."""
     unseen_below: bool = False
     """The page's oldest thread is itself new, so there may be more news on the next page."""
 
@@ -49,13 +49,34 @@ def require_threads(start: PollInput, fetched: Fetched) -> None:
 
 def judge(state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known]) -> Verdict:
     """Sort one page of a listing out. `known` holds every id of `entries` that is known, as key or alias."""
-    unknown = [e for e in _once(entries) if not e.ids & known.keys()]
+    once = _once(entries)
+    unknown = [e for e in once if not e.ids & known.keys()]
     if not state.baselined:
         return Verdict(old=tuple(unknown))
     new = tuple(e for e in unknown if _is_news(e, state.horizon))
     old = tuple(e for e in unknown if not _is_news(e, state.horizon))
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
-    return Verdict(new=new, old=old, unseen_below=last is not None and last in new)
+    grown = _grown([(e, known[e.key]) for e in once if e.key in known])
+    return Verdict(new=new, old=old, grown=grown, unseen_below=last is not None and last in new)
+
+
+RECOUNT = 4
+"""So many known threads that have more posts at once, of one author, were counted otherwise; they did not all grow."""
+
+
+def _grown(pairs: Sequence[tuple[Entry, Known]]) -> tuple[Known, ...]:
+    grown = tuple(known for entry, known in pairs if _has_more(entry, known))
+    return () if len(grown) >= RECOUNT and len(grown) * 2 > len(pairs) else grown
+
+
+def _has_more(entry: Entry, known: Known) -> bool:
+    followed = known.state in ("baseline", "announced", "filtered") and known.gone_at is None
+    return followed and (entry.post_count or 0) > (known.post_count or entry.post_count or 0)
+
+
+def to_look_at(grown: Iterable[Known], now: datetime) -> tuple[Known, ...]:
+    """Known threads that have more posts: each is looked at now, if it is not to be anyway."""
+    return tuple(replace(known, look_at=min(known.look_at or now, now)) for known in grown)
 
 
 def chosen(entries: Iterable[Entry], backfill: Backfill, zone: tzinfo) -> tuple[Entry, ...]:
@@ -131,89 +152,44 @@ class News:
 
     entry: Entry
     looks: int = 0
+    routing: Routing = field(default_factory=Routing)
 
 
-def announce(
-    feed_id: str, news: Sequence[News], channels: Iterable[str], now: datetime, *, burst: int, jitter: float
-) -> Changes:
-    """Queue new threads for channels, the oldest first: one message each, or one for all if they are many.
+def announce(feed_id: str, news: Sequence[News], now: datetime, *, burst: int, jitter: float) -> Changes:
+    """Queue new threads for the channels that want them, the oldest first: one message each, or one for all if they
+    are many; in a digest, one for all that is in it.
 
     A thread not read whole is queued for the end of its hour; the next looks bring it forward.
     """
     ordered = sorted(news, key=lambda n: _age(n.entry))
-    channels = tuple(dict.fromkeys(channels))
-    deliveries = [
-        _delivery(item, channel, ordered if len(ordered) > burst else (item,), now)
-        for channel in channels
-        for item in ordered
-    ]
+    channels = dict.fromkeys(route.channel for item in ordered for route in item.routing.routes)
+    deliveries = [row for channel in channels for row in _to_channel(channel, ordered, now, burst)]
     return Changes(
         feed_id=feed_id,
-        known=tuple(replace(_as_news(item, now, jitter), queued=tuple(sorted(channels))) for item in ordered),
+        known=tuple(_as_news(item, now, jitter) for item in ordered),
         contents=tuple(item.entry for item in ordered),
         deliveries=tuple(deliveries),
     )
+
+
+def _to_channel(channel: str, ordered: Sequence[News], now: datetime, burst: int) -> Iterator[Delivery]:
+    routed = [(item, route) for item in ordered for route in item.routing.routes if route.channel == channel]
+    at_once = [item.entry for item, route in routed if route.slot is None]
+    for item, route in routed:
+        together = at_once if len(at_once) > burst else [item.entry]
+        batch = digest(channel, *(f"{entry.feed_id} {entry.key}" for entry in together))
+        if item.entry.whole:
+            yield queued(route, item.entry, now, batch=batch)
+        else:
+            # Not in a digest yet: one that waits would hold up all the others in it.
+            waits = replace(route, due=max(route.due, now + WHOLE_WITHIN), slot=None)
+            yield replace(queued(waits, item.entry, now, batch=batch), error=_WAITS)
 
 
 def only_announced(changes: Changes) -> Changes:
     """A later backfill of an author who is followed already: what polling knows stays as it is."""
     announced = {entry.key for entry in changes.contents}
     return replace(changes, state=None, known=tuple(k for k in changes.known if k.key in announced))
-
-
-def looked_again(
-    before: Known, kept: Entry, read: Entry | None, deliveries: Iterable[Delivery], now: datetime, *, jitter: float
-) -> Changes:
-    """What another look at a waiting thread's own page decided; `read` None: it failed again."""
-    if read is None:
-        looks = before.looks + 1
-        due = next_look(looks, now, jitter)
-        if due is not None:
-            return Changes(feed_id=before.feed_id, known=(replace(before, looks=looks, look_at=due),))
-        note = "its own page could not be read; announced with what the listing shows"
-        after = replace(before, state="announced", looks=looks, look_at=None, note=note)
-        return Changes(feed_id=before.feed_id, known=(after,), deliveries=_brought_forward(deliveries, now))
-    after = replace(
-        _known(merged(kept, read), "announced", before.first_seen),
-        looks=before.looks,
-        queued=before.queued,
-        pruned=before.pruned,
-    )
-    return Changes(
-        feed_id=before.feed_id,
-        known=(after,),
-        contents=(merged(kept, read),),
-        deliveries=_brought_forward(deliveries, now),
-    )
-
-
-def postponed(before: Known, until: datetime | None) -> Changes:
-    """A look that was not made, because the site asked for a pause: it does not count."""
-    return Changes(feed_id=before.feed_id, known=(replace(before, look_at=until),))
-
-
-def withdrawn(before: Known, of: Known, deliveries: Iterable[Delivery]) -> Changes:
-    """A waiting thread turned out to be a known one: nothing of it is sent."""
-    original = of.same_as or of.key
-    note = f"the same thread as {original}"
-    gone = replace(before, state="duplicate", look_at=None, same_as=original, note=note, queued=())
-    ids = tuple(d.id for d in deliveries if d.state == "pending")
-    return Changes(feed_id=before.feed_id, known=(gone,), withdrawn=ids)
-
-
-def channels_of(subscriptions: Iterable[Subscription], every: Sequence[str]) -> tuple[str, ...]:
-    """The channels that some subscriptions lead to, each once; `every` are those of the settings, in their order.
-
-    One that is named but not in the settings counts: what is queued for it can be seen, and sent when it is back.
-    """
-    named = dict.fromkeys(s.channel for s in subscriptions)
-    known = [name for name in every if name in named or EVERY_CHANNEL in named]
-    return tuple(dict.fromkeys((*known, *(name for name in named if name != EVERY_CHANNEL))))
-
-
-def delivery_id(feed_id: str, key: str, channel: str) -> str:
-    """The id of the one delivery of a new thread to a channel."""
-    return _digest(feed_id, key, channel)
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -256,30 +232,25 @@ def _known(entry: Entry, state: str, now: datetime) -> Known:
     )
 
 
+_WAITS = "waits until the whole thread can be read, for an hour at the most"
+
+
 def _as_news(item: News, now: datetime, jitter: float) -> Known:
-    if item.entry.whole:
-        return _known(item.entry, "announced", now)
-    waiting = _known(item.entry, "waiting", now)
-    return replace(waiting, looks=item.looks, look_at=next_look(item.looks, now, jitter))
-
-
-def _delivery(item: News, channel: str, together: Sequence[News], now: datetime) -> Delivery:
-    entry = item.entry
-    batch = _digest(channel, *(f"{n.entry.feed_id} {n.entry.key}" for n in together))
-    return Delivery(
-        id=delivery_id(entry.feed_id, entry.key, channel),
-        batch=batch,
-        feed_id=entry.feed_id,
-        entry_key=entry.key,
-        channel=channel,
-        created_at=now,
-        due_at=now if entry.whole else now + WHOLE_WITHIN,
-        error="" if entry.whole else "waits until the whole thread can be read, for an hour at the most",
+    entry, routing = item.entry, item.routing
+    version = 1 if entry.whole else 0
+    found = replace(
+        _known(entry, "announced" if entry.whole else "waiting", now),
+        version=version,
+        told=version,
+        read_at=now if entry.whole else None,
+        queued=tuple(sorted(route.channel for route in routing.routes)),
+        filtered=routing.reasons,
     )
-
-
-def _brought_forward(deliveries: Iterable[Delivery], now: datetime) -> tuple[Delivery, ...]:
-    return tuple(replace(d, due_at=min(d.due_at, now), error="") for d in deliveries if d.state == "pending")
+    if routing.filtered and not routing.routes:
+        return replace(found, state="filtered", look_at=next_relook(now, now, jitter))
+    if entry.whole:
+        return replace(found, look_at=next_relook(now, now, jitter))
+    return replace(found, looks=item.looks, look_at=next_look(item.looks, now, jitter))
 
 
 def merged(kept: Entry, read: Entry) -> Entry:
@@ -296,6 +267,3 @@ def merged(kept: Entry, read: Entry) -> Entry:
         post_count=read.post_count or len(read.posts),
     )
 
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from bot import schedule
 from bot.compose import alert_title, compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
-from bot.model import Batch, ChannelState, Delivery
+from bot.model import Batch, ChannelState, Delivery, Item
+from bot.policy import Policy
 from bot.protocols import Channel, Clock, Store
+from bot.routing import Router, held_until
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +42,20 @@ class Dispatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What is kept of a message that a channel took: its title, and the channel's own id of it."""
+
+    title: str
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """Sends what the outbox holds."""
+    """Sends what the outbox holds. `router` says how each channel wants to be told, and when it is to be quiet."""
 
     store: Store
     channels: Mapping[str, Channel]
+    router: Router
     zone: tzinfo
     clock: Clock
     monotonic: Callable[[], float]
@@ -84,28 +95,53 @@ class Dispatcher:
         now = self.clock()
         if state.next_try_at is not None and now < state.next_try_at:
             return None
-        batch = await self.store.claim(name, now)
-        if batch is None:
+        claimed = await self._claim(name, now)
+        if claimed is None:
             return None
+        batch, policies = claimed
         started = self.monotonic()
-        error = await self._send(self.channels[name], batch, state)
-        outcome = await self._settle(batch, error, state)
-        dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error.reason if error else "")
+        done = await self._send(self.channels[name], batch, policies, state)
+        outcome = await self._settle(batch, done, state)
+        error = done.reason if isinstance(done, ChannelError) else ""
+        dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error)
         _log(dispatched)
         for sends in self._ears.values():
             sends.append(dispatched)
         return dispatched
 
-    async def send(self, channel: Channel, batch: Batch) -> None:
+    async def _claim(self, name: str, now: datetime) -> tuple[Batch, Sequence[Policy]] | None:
+        """The next due batch that may go now, and how each of its items is told.
+
+        What comes due in quiet hours (a further try, say, or after the settings changed) is put off to their end.
+        """
+        while (batch := await self.store.claim(name, now)) is not None:
+            policies = [await self._policy(item, name, now) for item in batch.items]
+            ends = [end for policy in policies if (end := held_until(policy, now)) is not None]
+            if not ends:
+                return batch, policies
+            await self.store.settle(schedule.put_off(batch, max(ends)))
+        return None
+
+    async def _policy(self, item: Item, channel: str, now: datetime) -> Policy:
+        if item.entry is None:
+            return self.router.own(channel)
+        start = await self.store.poll_input(item.entry.feed_id)
+        return self.router.policy(item.delivery, item.entry, start.subscriptions if start else (), now)
+
+    async def send(self, channel: Channel, batch: Batch, policies: Sequence[Policy] = ()) -> Sent:
         """Send a batch past the outbox, as `test` and `unroll` do. Raises `ChannelError`."""
         if channel.name not in self._ready:
             await channel.check()
             self._ready.add(channel.name)
-        await channel.send(compose(batch, channel.limits, zone=self.zone))
+        told_by = policies or [self.router.own(channel.name)] * len(batch.items)
+        message = compose(batch, channel.limits, zone=self.zone, policies=told_by)
+        return Sent(title=message.title, receipt=await channel.send(message))
 
-    async def _send(self, channel: Channel, batch: Batch, before: ChannelState) -> ChannelError | None:
+    async def _send(
+        self, channel: Channel, batch: Batch, policies: Sequence[Policy], before: ChannelState
+    ) -> Sent | ChannelError:
         try:
-            await self.send(channel, batch)
+            return await self.send(channel, batch, policies)
         except ChannelError as error:
             error.reason = self.redact(error.reason)
             return error
@@ -119,14 +155,13 @@ class Dispatcher:
         except Exception as error:  # a thread that cannot be composed must not block what is behind it
             log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
             return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
-        return None
 
-    async def _settle(self, batch: Batch, error: ChannelError | None, before: ChannelState) -> Outcome:
+    async def _settle(self, batch: Batch, done: Sent | ChannelError, before: ChannelState) -> Outcome:
         now = self.clock()
-        if error is None:
-            deliveries, state = schedule.after_sent(batch, now)
+        if isinstance(done, Sent):
+            deliveries, state = schedule.after_sent(batch, now, title=done.title, receipt=done.receipt)
         else:
-            deliveries, state = schedule.after_error(batch, error, before, now, jitter=self.chance())
+            deliveries, state = schedule.after_error(batch, done, before, now, jitter=self.chance())
         outcome = deliveries[0].state
         if outcome == "sending":
             raise StoreError(f"delivery {deliveries[0].id} was settled without an outcome")

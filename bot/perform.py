@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import diff, orders, times
+from bot import orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
@@ -20,6 +20,7 @@ from bot.follow import Followed, matching
 from bot.model import ChannelState, Entry, Feed, FeedState
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
+from bot.routing import channels_of
 from bot.schedule import is_held, retried_by_hand
 
 SHOWN = 5
@@ -77,7 +78,7 @@ async def _follow_one(order: orders.Follow, app: App, address: str) -> orders.In
     except SettingsError as error:
         return orders.Introduced(address=address, problems=error.problems)
     subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
-    return _introduced(address, followed, diff.channels_of(subscriptions, tuple(app.channels)))
+    return _introduced(address, followed, channels_of(subscriptions, tuple(app.channels)))
 
 
 def _introduced(address: str, followed: Followed, channels: tuple[str, ...]) -> orders.Introduced:

@@ -1,5 +1,4 @@
-"""One look at one author: load, fetch, diff, read the new threads whole, commit. And the later looks at
-threads whose own page could not be read at first.
+"""One look at one author: load, fetch, diff, read the new threads whole, commit.
 
 Calls things in order. Does not decide what is new (`diff`), when to look again (`schedule`) or how to fetch.
 """
@@ -8,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
@@ -18,8 +17,20 @@ from weakref import WeakValueDictionary
 from bot import diff, schedule
 from bot.allowance import Allowance, within
 from bot.errors import HostHeld, OutOfTime, SourceError, StoreError
-from bot.model import Backfill, Changes, Delivery, Entry, FeedState, Fetched, Known, NotModified, PollInput
-from bot.protocols import Clock, Expander, Pager, Source, Store
+from bot.model import (
+    Backfill,
+    Changes,
+    Entry,
+    EventKind,
+    FeedState,
+    Fetched,
+    Known,
+    NotModified,
+    PollInput,
+)
+from bot.protocols import Clock, Pager, Source, Store
+from bot.reading import Reader
+from bot.routing import Router, Routing
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +63,13 @@ class _Reading:
     state: FeedState
     new: list[Entry]
     old: list[Entry]
+    grown: dict[str, Known] = field(default_factory=dict)
     not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
-    """Looks at authors. `channels` are the names of all channels, in the order of the settings.
+    """Looks at authors.
 
     `timeout`: how many seconds the requests of one look may take together. `deciding` is held, for no longer than the
     store takes, while rows of the outbox are read that are then written again: who drops some holds it, too.
@@ -65,7 +77,7 @@ class Poller:
 
     store: Store
     sources: Mapping[str, Source]
-    channels: Sequence[str]
+    router: Router
     pace: schedule.Pace
     clock: Clock
     chance: Callable[[], float]
@@ -73,6 +85,11 @@ class Poller:
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _ears: dict[int, list[Polled]] = field(default_factory=dict)
+
+    @property
+    def reader(self) -> Reader:
+        """What reads one thread."""
+        return Reader(store=self.store, sources=self.sources)
 
     @contextmanager
     def heard(self) -> Iterator[list[Polled]]:
@@ -123,26 +140,6 @@ class Poller:
             log.exception("poll %s: this program failed", feed_id)
             return self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program, see the log"))
 
-    async def look_again(self, *waiting: Known) -> None:
-        """Try the own pages of threads of one author that wait to be announced, and commit what came of each.
-
-        All within the time of one look, in the order given; those that it does not suffice for stay due. Raises
-        `StoreError`, once the others were tried.
-        """
-        failed: StoreError | None = None
-        async with self.alone(waiting[0].feed_id):
-            with within(Allowance(self.timeout)) as allowance:
-                # The longest due first: a page that drips is due later than those it used up the time of.
-                for thread in waiting:
-                    if allowance.left <= 0:
-                        break
-                    try:
-                        await self._look_again(thread)
-                    except StoreError as error:
-                        failed = failed or error
-        if failed is not None:
-            raise failed
-
     def alone(self, feed_id: str) -> asyncio.Lock:
         """One look at a feed at a time: two that read the same thread side by side would both announce it.
 
@@ -150,36 +147,14 @@ class Poller:
         """
         return self._looking.setdefault(feed_id, asyncio.Lock())
 
-    async def _look_again(self, waiting: Known) -> None:
-        start = await self.store.poll_input(waiting.feed_id)
-        known = await self.store.known(waiting.feed_id, [waiting.key])
-        if start is None or known.get(waiting.key) != waiting:
-            return
-        if schedule.is_held(start.state, self.clock()):
-            await self.store.commit(diff.postponed(waiting, start.state.held_until))
-            return
-        kept = await self._kept(waiting) or waiting.as_entry(start.feed.author)
-        read = await self._expand(start, kept)
-        if isinstance(read, OutOfTime):
-            return
-        if isinstance(read, HostHeld):
-            await self.store.commit(diff.postponed(waiting, schedule.asked_again(read, self.clock())))
-            return
-        async with self.deciding:
-            await self.store.commit(await self._looked_again(start, waiting, kept, read))
-
-    async def _looked_again(
-        self, start: PollInput, waiting: Known, kept: Entry, read: Entry | SourceError
-    ) -> Changes:
-        deliveries = await self._queued(start, waiting)
-        if isinstance(read, SourceError):
-            changes = diff.looked_again(waiting, kept, None, deliveries, self.clock(), jitter=self.chance())
-            held = schedule.held_back(start.state, read.not_before)
-            return changes if held == start.state else replace(changes, state=held)
-        other = await self._same(read)
-        if other is not None:
-            return diff.withdrawn(waiting, other, deliveries)
-        return diff.looked_again(waiting, kept, read, deliveries, self.clock(), jitter=self.chance())
+    def route(
+        self, event: EventKind, entry: Entry, start: PollInput, *, only: Collection[str] | None = None
+    ) -> Routing:
+        """Where an event of this author's goes now."""
+        routing = self.router.route(event, entry, start.subscriptions, self.clock(), only=only)
+        for doubt in routing.doubts:
+            log.warning("thread %s of %s: %s", entry.key, entry.feed_id, doubt)
+        return routing
 
     async def first_look(self, start: PollInput, backfill: Backfill, zone: tzinfo) -> FirstLook:
         """Read an author's listing, set the baseline and queue the backfill; commits nothing.
@@ -270,6 +245,7 @@ class Poller:
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
+        reading.grown |= {thread.key: thread for thread in verdict.grown}
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
 
@@ -308,7 +284,11 @@ class Poller:
             changes,
             state=schedule.held_back(reading.state, reading.not_before),
             author=found.author if isinstance(found, Fetched) else None,
-            known=(*diff.remembered(reading.old, now), *changes.known),
+            known=(
+                *diff.remembered(reading.old, now),
+                *diff.to_look_at(reading.grown.values(), now),
+                *changes.known,
+            ),
         )
         new = tuple(e for e in changes.contents)
         return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
@@ -321,61 +301,30 @@ class Poller:
         for position, entry in enumerate(new):
             at_once = position < self.pace.burst and reading.not_before is None
             item = await self._read(start, reading, entry) if at_once else diff.News(entry=entry)
-            other = diff.same_thread(item.entry, taken) or await self._same(item.entry)
+            other = diff.same_thread(item.entry, taken) or await self.reader.same(item.entry)
             if other is not None:
                 duplicates.append(diff.duplicate(entry, other, self.clock()))
                 continue
-            news.append(item)
+            news.append(replace(item, routing=self.route("new", item.entry, start)))
             taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
-        channels = diff.channels_of(start.subscriptions, self.channels)
         now = self.clock()
         burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
-        changes = diff.announce(start.feed.id, news, channels, now, burst=burst, jitter=self.chance())
+        changes = diff.announce(start.feed.id, news, now, burst=burst, jitter=self.chance())
         return replace(changes, known=(*changes.known, *duplicates))
 
     async def _read(self, start: PollInput, reading: _Reading, entry: Entry) -> diff.News:
         """The thread whole if its page, or our own copy, can be read now."""
-        read = await self._expand(start, entry)
+        read = await self.reader.expand(start.feed, entry)
         if isinstance(read, Entry):
-            return diff.News(entry=diff.merged(entry, read))
+            return diff.News(entry=self._first_version(diff.merged(entry, read)))
         reading.not_before = read.not_before
-        kept = await self._kept_whole(entry)
+        kept = await self.reader.kept_whole(entry)
         if kept is not None:
-            return diff.News(entry=diff.merged(entry, kept))
+            return diff.News(entry=self._first_version(diff.merged(entry, kept)))
         return diff.News(entry=entry, looks=0 if isinstance(read, HostHeld | OutOfTime) else 1)
 
-    async def _expand(self, start: PollInput, entry: Entry) -> Entry | SourceError:
-        source = self.sources[start.feed.source]
-        if entry.whole or not isinstance(source, Expander):
-            return replace(entry, whole=True)
-        try:
-            return await source.expand(entry)
-        except SourceError as error:
-            log.warning("thread %s of %s: its own page could not be read: %s", entry.key, entry.feed_id, error.reason)
-            return error
-        except Exception as error:  # one thread's oddity must not stop its author's others; the traceback is logged
-            log.exception("thread %s of %s: this program failed to read its page", entry.key, entry.feed_id)
-            return SourceError(entry.feed_id, f"{type(error).__name__} in this program, see the log")
-
-    async def _same(self, entry: Entry) -> Known | None:
-        return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))
-
-    async def _kept(self, thread: Known | Entry) -> Entry | None:
-        try:
-            return await self.store.content(thread.feed_id, thread.key)
-        except StoreError as error:  # a damaged file of one thread must not hold up the others
-            log.warning("thread %s of %s: %s", thread.key, thread.feed_id, error)
-            return None
-
-    async def _kept_whole(self, entry: Entry) -> Entry | None:
-        """Our own copy of a thread that is sent again, where its page is gone."""
-        kept = await self._kept(entry)
-        return kept if kept is not None and kept.whole else None
-
-    async def _queued(self, start: PollInput, waiting: Known) -> tuple[Delivery, ...]:
-        channels = {*self.channels, *diff.channels_of(start.subscriptions, self.channels), *waiting.queued}
-        ids = [diff.delivery_id(waiting.feed_id, waiting.key, channel) for channel in channels]
-        return await self.store.deliveries(ids=ids)
+    def _first_version(self, entry: Entry) -> Entry:
+        return replace(entry, version=1, read_at=self.clock())
 
     def _failed(self, start: PollInput, error: SourceError) -> tuple[Polled, Changes]:
         now, jitter = self.clock(), self.chance()

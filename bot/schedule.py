@@ -42,6 +42,19 @@ DEEPER_PAGES = 40
 """Deeper pages read in one look at the most, where news reaches below the first: 600 threads."""
 FIRST_LOOK_LASTS = 10
 """A first look may take so many times as long as any other: a person waits for a backfill of up to 40 deeper pages."""
+RELOOKS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(days=1), timedelta(days=7))
+"""When the page of a thread is looked at again after the thread was found, or was seen to grow: five requests. A real
+one was linked by a newsletter while it held half of its posts, and grew for 27 hours."""
+GONE_APART = timedelta(hours=1)
+"""How far apart the two looks are that do not find a thread's page before it is said to be gone."""
+FREE_UPDATES = 2
+"""Updates of a thread that are told as soon as it is quiet; each further one waits twice as long for the one before."""
+UPDATE_APART = timedelta(hours=1)
+UPDATE_APART_MAX = timedelta(days=1)
+DIGEST_WITHIN = timedelta(days=9)
+"""No delivery waits longer for its time: a week for a digest, and a day for quiet hours round it."""
+UNREAD_SETTLES = 3
+"""After so many spans of quiet in which its page could not be read again, growth is told as it was seen."""
 FIRST_RETRY = timedelta(seconds=10)
 DELIVERY_RETRY_MAX = timedelta(hours=1)
 CHANNEL_RETRY_MAX = timedelta(minutes=5)
@@ -191,6 +204,50 @@ def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
     return now + spread(LOOK_DELAYS[looks - 1], jitter) if looks <= len(LOOK_DELAYS) else None
 
 
+# -- threads that are known ---------------------------------------------------------------------------------
+
+
+def next_relook(since: datetime, now: datetime, jitter: float) -> datetime | None:
+    """When a thread that was found, or last changed, at `since` is looked at again; None when that was often enough."""
+    # By what has passed, not by a count: after a pause of the bot the looks that were missed are one.
+    ahead = (delay for delay in RELOOKS if now - since < delay * 0.9)
+    return next((since + spread(delay, jitter) for delay in ahead), None)
+
+
+def quiet_at(known: Known, now: datetime, settle: timedelta) -> datetime:
+    """When the growth of a thread may be told: `settle` after its last change, and not too soon after the last update."""
+    quiet = min(known.grown_at or now, now) + settle
+    if known.updates < FREE_UPDATES or known.updated_at is None:
+        return quiet
+    apart = min(UPDATE_APART * 2 ** min(known.updates - FREE_UPDATES, 8), UPDATE_APART_MAX)
+    return max(quiet, min(known.updated_at, now) + apart)
+
+
+def after_relook(known: Known, now: datetime, *, settle: timedelta, jitter: float) -> Known:
+    """The thread with the time of its next look: when it may be quiet, or as it gets older."""
+    if known.told < known.version:
+        # At least a minute ahead: with `settle = "0s"` a page must not be asked in a circle.
+        return replace(known, look_at=max(quiet_at(known, now, settle), now + timedelta(minutes=1)))
+    return replace(known, look_at=next_relook(known.grown_at or known.first_seen, now, jitter))
+
+
+def relook_failed(known: Known, now: datetime, *, settle: timedelta, jitter: float) -> Known:
+    """The same after a look that failed: soon again where growth waits to be told."""
+    if known.told < known.version:
+        return replace(known, look_at=now + max(settle, FIRST_RETRY))
+    later = next_relook(known.grown_at or known.first_seen, now, jitter)
+    # The last look of the schedule is made up for, a day later, once.
+    missed = later is None and now - (known.grown_at or known.first_seen) < RELOOKS[-1] + timedelta(days=1)
+    return replace(known, look_at=now + timedelta(days=1) if missed else later)
+
+
+def is_overdue(known: Known, now: datetime, settle: timedelta) -> bool:
+    """Whether growth waits so long for a page that cannot be read that it is told as it was seen."""
+    if known.told >= known.version or known.grown_at is None:
+        return False
+    return now - known.grown_at >= max(UNREAD_SETTLES * settle, timedelta(minutes=30))
+
+
 # -- a clock that was wrong -----------------------------------------------------------------------------------
 
 
@@ -208,13 +265,14 @@ def mended_state(state: FeedState, pace: Pace, now: datetime) -> FeedState:
 
 
 def mended_look(known: Known, now: datetime) -> Known:
-    """The same for a thread that waits to be read."""
-    return replace(known, look_at=_not_beyond(known.look_at, now + RETRY_AFTER_MAX * 1.1, now))
+    """The same for a thread that is to be read again."""
+    furthest = RETRY_AFTER_MAX if known.state == "waiting" else RELOOKS[-1]
+    return replace(known, look_at=_not_beyond(known.look_at, now + furthest * 1.2, now))
 
 
 def mended_delivery(delivery: Delivery, now: datetime) -> Delivery:
-    """The same for a delivery."""
-    due = _not_beyond(delivery.due_at, now + RETRY_AFTER_MAX * 1.1, now)
+    """The same for a delivery; one for a weekly digest may wait for days."""
+    due = _not_beyond(delivery.due_at, now + DIGEST_WITHIN, now)
     return replace(delivery, due_at=due or now)
 
 
@@ -236,10 +294,24 @@ def retry_delay(attempts: int, longest: timedelta, jitter: float) -> timedelta:
     return min(doubled, longest) * (1 + 0.25 * jitter)
 
 
-def after_sent(batch: Batch, now: datetime) -> tuple[tuple[Delivery, ...], ChannelState]:
-    """What becomes of a batch that its channel took."""
-    sent = tuple(replace(d, state="sent", sent_at=now, error="") for d in batch.deliveries)
+def after_sent(
+    batch: Batch, now: datetime, *, title: str = "", receipt: str = ""
+) -> tuple[tuple[Delivery, ...], ChannelState]:
+    """What becomes of a batch that its channel took, as a message of that `title` and with that id of its own."""
+    alone = title if len(batch.items) == 1 else ""
+    sent = tuple(
+        replace(d, state="sent", sent_at=now, error="", earlier=d.earlier or d.error, titled=alone, receipt=receipt)
+        for d in batch.deliveries
+    )
     return sent, ChannelState(channel=batch.channel, last_sent_at=now)
+
+
+def put_off(batch: Batch, until: datetime) -> tuple[Delivery, ...]:
+    """What was claimed in quiet hours: as it was, and due at their end."""
+    return tuple(
+        replace(d, state="unknown" if d.doubtful else "pending", due_at=until, attempts=d.attempts - 1)
+        for d in batch.deliveries
+    )
 
 
 def after_error(

@@ -9,7 +9,7 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot import diff, render, show, times
+from bot import render, show, times
 from bot.app import App, now, open_app, open_store
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
@@ -22,6 +22,7 @@ from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
 from bot.poll import Polled
 from bot.protocols import Expander
+from bot.routing import delivery_id
 from bot.settings import Settings
 
 # -- poll ---------------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ async def _read(app: App, url: str) -> Entry:
 
 async def _send(app: App, entry: Entry, name: str) -> bool:
     feed = Feed(id=entry.feed_id, source="", address=f"@{entry.author.handle}", author=entry.author)
-    key = diff.delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
+    key = delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
     delivery = Delivery(
         id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()
     )

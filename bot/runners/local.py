@@ -19,6 +19,7 @@ from bot.inspection import Inspector
 from bot.model import Known
 from bot.poll import Poller
 from bot.protocols import Clock, Store
+from bot.relook import Relooker
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
 
@@ -49,6 +50,7 @@ class LocalRunner:
         *,
         store: Store,
         poller: Poller,
+        relooker: Relooker,
         lanes: Sequence[Lane],
         inspector: Inspector,
         concurrency: int,
@@ -58,6 +60,7 @@ class LocalRunner:
     ) -> None:
         self._store = store
         self._poller = poller
+        self._relooker = relooker
         self._lanes = lanes
         self._inspector = inspector
         self._concurrency = concurrency
@@ -166,7 +169,7 @@ class LocalRunner:
 
     async def _read(self, *waiting: Known) -> None:
         try:
-            await self._poller.look_again(*waiting)
+            await self._relooker.look_again(*waiting)
         except StoreError as error:  # one author's archive folder, say, must not hold up the others
             log.error("threads of %s: %s", waiting[0].feed_id, error)  # noqa: TRY400 - in words
             await asyncio.sleep(STORE_PAUSE.total_seconds())
@@ -182,7 +185,7 @@ class LocalRunner:
         seconds = asyncio.get_running_loop().time()
         if self._tidied is None or seconds - self._tidied >= TIDY_EVERY.total_seconds():
             self._tidied = seconds
-            await tidy(self._store, self._clock, self._poller.pace, self._poller.channels)
+            await tidy(self._store, self._clock, self._poller.pace, self._poller.router.channels)
         return None
 
     async def _inspect(self) -> datetime:

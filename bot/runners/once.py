@@ -17,6 +17,7 @@ from bot.inspection import Inspector
 from bot.model import Known
 from bot.poll import Polled, Poller
 from bot.protocols import Store
+from bot.relook import Relooker
 from bot.runners.lanes import Lane, by_feed, side_by_side
 from bot.upkeep import take_back, tidy
 
@@ -37,6 +38,7 @@ class Once:
 
     store: Store
     poller: Poller
+    relooker: Relooker
     lanes: Sequence[Lane]
     inspector: Inspector
     concurrency: int
@@ -50,7 +52,7 @@ class Once:
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
-        await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.channels)
+        await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.router.channels)
         return await self.extra_round(feed_ids, by_hand=by_hand)
 
     async def extra_round(self, feed_ids: Iterable[str], *, by_hand: bool = False, only_due: bool = False) -> Round:
@@ -102,7 +104,7 @@ class Once:
     async def _look_again(self, waiting: Sequence[Known], allowance: Allowance | None) -> None:
         try:
             with within(allowance or Allowance(self.poller.timeout / 2)):
-                await self.poller.look_again(*waiting)
+                await self.relooker.look_again(*waiting)
         except StoreError as error:
             log.error("threads of %s: %s", waiting[0].feed_id, error)  # noqa: TRY400 - in words
 

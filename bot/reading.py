@@ -1,0 +1,69 @@
+"""One thread, read: from its own page, or from what is kept of it.
+
+Calls things in order. Does not decide what a thread that was read means (`diff`, `looks`), and commits nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from bot import diff
+from bot.errors import SourceError, StoreError
+from bot.model import Delivery, Entry, Feed, Known
+from bot.protocols import Expander, Source, Store
+from bot.routing import row_ids
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Reads threads."""
+
+    store: Store
+    sources: Mapping[str, Source]
+
+    async def expand(self, feed: Feed, entry: Entry) -> Entry | SourceError:
+        """The thread whole, from its own page; or why not."""
+        source = self.sources[feed.source]
+        if entry.whole or not isinstance(source, Expander):
+            return replace(entry, whole=True)
+        return await self.look(feed, entry)
+
+    async def look(self, feed: Feed, entry: Entry) -> Entry | SourceError:
+        """The thread's page as it is now; or why it cannot be read."""
+        source = self.sources[feed.source]
+        if not isinstance(source, Expander):
+            return SourceError(feed.id, f"{feed.source} cannot read one thread")
+        try:
+            return await source.expand(entry)
+        except SourceError as error:
+            log.warning("thread %s of %s: its own page could not be read: %s", entry.key, entry.feed_id, error.reason)
+            return error
+        except Exception as error:  # one thread's oddity must not stop its author's others; the traceback is logged
+            log.exception("thread %s of %s: this program failed to read its page", entry.key, entry.feed_id)
+            return SourceError(entry.feed_id, f"{type(error).__name__} in this program, see the log")
+
+    async def same(self, entry: Entry) -> Known | None:
+        """The known thread that this one turns out to be, under another id."""
+        return diff.same_thread(entry, await self.store.known(entry.feed_id, diff.ids_of(entry)))
+
+    async def kept(self, thread: Known | Entry, version: int | None = None) -> Entry | None:
+        """Our own copy, or that version of it."""
+        try:
+            return await self.store.content(thread.feed_id, thread.key, version)
+        except StoreError as error:  # a damaged file of one thread must not hold up the others
+            log.warning("thread %s of %s: %s", thread.key, thread.feed_id, error)
+            return None
+
+    async def kept_whole(self, thread: Known | Entry, version: int | None = None) -> Entry | None:
+        """The same, if it is of the whole thread."""
+        kept = await self.kept(thread, version)
+        return kept if kept is not None and kept.whole else None
+
+    async def rows(self, thread: Known) -> dict[str, Delivery]:
+        """The deliveries of a thread that are in the outbox, by place."""
+        ids = row_ids(thread.feed_id, thread.key, thread.queued)
+        return {row.place: row for row in await self.store.deliveries(ids=ids)}

@@ -1,0 +1,169 @@
+"""Where an event of a thread goes, and when: the author's channels, by the policies of each.
+
+Pure. Says why a channel does not want it. Does not know the outbox: what is queued there already is `looks`' and
+`diff`'s concern.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot import filters, hours
+from bot.facts import facts_of
+from bot.hours import Digest
+from bot.model import EVERY_CHANNEL, Delivery, Entry, EventKind, Subscription
+from bot.policy import Policies, Policy
+
+UPDATES_DIGEST = Digest.parse("daily 08:00")
+"""When growth is told by `updates = "digest"`, where the channel has no digest of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One channel that wants an event: not before `due`; with all others of the digest at `slot`, if there is one."""
+
+    channel: str
+    due: datetime
+    slot: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Where an event goes, and which channels do not want it and why. `doubts`: what could not be judged."""
+
+    routes: tuple[Route, ...] = ()
+    filtered: tuple[tuple[str, str], ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why which channel does not want it, as a thread remembers it."""
+        return tuple(f"{channel}: {reason}" for channel, reason in self.filtered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """Routes by the settings: `channels` are the names of all, in their order."""
+
+    channels: Sequence[str]
+    policies: Policies = field(default_factory=lambda: Policies(channels={}))
+
+    def route(
+        self,
+        event: EventKind,
+        entry: Entry,
+        subscriptions: Sequence[Subscription],
+        now: datetime,
+        *,
+        only: Collection[str] | None = None,
+    ) -> Routing:
+        """Where this goes; `only` these channels. By several policies for one channel, the first that lets it pass."""
+        routes: list[Route] = []
+        filtered: list[tuple[str, str]] = []
+        doubts: list[str] = []
+        for channel in channels_of(subscriptions, self.channels):
+            if only is not None and channel not in only:
+                continue
+            policies = self._policies(entry.feed_id, channel, subscriptions)
+            verdicts = [_judge(policy, event, entry, now) for policy in policies]
+            doubts += (f"{channel}: {verdict.doubt}" for verdict in verdicts if verdict.doubt)
+            passing = [policy for policy, verdict in zip(policies, verdicts, strict=True) if not verdict.reason]
+            if passing:
+                routes.append(_timed(channel, passing[0], event, now))
+            else:
+                filtered.append((channel, verdicts[0].reason))
+        return Routing(routes=tuple(routes), filtered=tuple(filtered), doubts=tuple(doubts))
+
+    def policy(self, delivery: Delivery, entry: Entry, subscriptions: Sequence[Subscription], now: datetime) -> Policy:
+        """By which policy a delivery is told: the one that let it pass, or the first if none does any more."""
+        policies = self._policies(entry.feed_id, delivery.channel, subscriptions)
+        return next((p for p in policies if not _judge(p, delivery.event, entry, now).reason), policies[0])
+
+    def own(self, channel: str) -> Policy:
+        """How a channel is told of what is no author's."""
+        return self.policies.channels.get(channel, self.policies.default)
+
+    def settle(self, feed_id: str, subscriptions: Sequence[Subscription]) -> timedelta:
+        """How long a thread of the author must be quiet before its growth is told: the longest that any wants."""
+        channels = channels_of(subscriptions, self.channels)
+        wanted = (p.settle for channel in channels for p in self._policies(feed_id, channel, subscriptions))
+        return max(wanted, default=self.policies.default.settle)
+
+    def _policies(self, feed_id: str, channel: str, subscriptions: Sequence[Subscription]) -> tuple[Policy, ...]:
+        """Never none: what is queued for a channel that nobody asks for any more goes by the channel's own."""
+        return self.policies.of(feed_id, channel, subscriptions) or (self.own(channel),)
+
+
+def held_until(policy: Policy, now: datetime) -> datetime | None:
+    """When the quiet hours end that it is in, None if it is in none."""
+    return hours.released(policy.quiet_hours, policy.zone, now) if policy.quiet_hours else None
+
+
+def channels_of(subscriptions: Iterable[Subscription], every: Sequence[str]) -> tuple[str, ...]:
+    """The channels that some subscriptions lead to, each once; `every` are those of the settings, in their order.
+
+    One that is named but not in the settings counts: what is queued for it can be seen, and sent when it is back.
+    """
+    named = dict.fromkeys(s.channel for s in subscriptions)
+    known = [name for name in every if name in named or EVERY_CHANNEL in named]
+    return tuple(dict.fromkeys((*known, *(name for name in named if name != EVERY_CHANNEL))))
+
+
+def delivery_id(feed_id: str, key: str, channel: str, *event: str) -> str:
+    """The id of the one delivery of an event to a channel; without `event`, of the first notice."""
+    return digest(feed_id, key, channel, *event)
+
+
+def row_ids(feed_id: str, key: str, places: Iterable[str]) -> Iterator[str]:
+    """The ids of the deliveries that a thread's books name."""
+    return (delivery_id(feed_id, key, *place.split(" ")) for place in places)
+
+
+def queued(
+    route: Route, entry: Entry, now: datetime, event: EventKind = "new", *, since: int = 0, batch: str = ""
+) -> Delivery:
+    """The delivery of an event to a channel. `batch`: what it goes out with, where it is in no digest."""
+    feed_id, key, channel = entry.feed_id, entry.key, route.channel
+    told = {"grown": ("grown", str(since)), "gone": ("gone",)}.get(event, ())
+    id_ = delivery_id(feed_id, key, channel, *told)
+    return Delivery(
+        id=id_,
+        batch=batch_of(route) or batch or id_,
+        feed_id=feed_id,
+        entry_key=key,
+        channel=channel,
+        created_at=now,
+        due_at=route.due,
+        event=event,
+        since=since,
+        version=entry.version if event == "grown" else 0,
+        answers=delivery_id(feed_id, key, channel) if told else "",
+    )
+
+
+def batch_of(route: Route) -> str:
+    """What all goes out with that is in the same digest; "" where there is none."""
+    return digest(route.channel, "digest", route.slot.isoformat()) if route.slot else ""
+
+
+def digest(*parts: str) -> str:
+    """Sixteen hex digits that follow from some texts."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _judge(policy: Policy, event: EventKind, entry: Entry, now: datetime) -> filters.Verdict:
+    language = facts_of(entry).language if policy.languages else ""
+    return filters.judge(policy, event, entry, language=language, now=now, whole=entry.whole)
+
+
+def _timed(channel: str, policy: Policy, event: EventKind, now: datetime) -> Route:
+    """When a channel is told: at once, with its next digest; and not in its quiet hours."""
+    digest_ = policy.digest
+    if event == "grown" and policy.updates == "digest":
+        digest_ = digest_ or UPDATES_DIGEST
+    slot = hours.next_digest(digest_, policy.zone, now) if digest_ else None
+    due = slot or now
+    return Route(channel=channel, due=held_until(policy, due) or due, slot=slot)
