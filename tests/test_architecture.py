@@ -26,6 +26,7 @@ ALLOWED = {
     "diff": {"model", "errors", "schedule"},
     "audit": {"model"},
     "compose": {"model", "text"},
+    "growth": {"model", "text"},
     "orders": {"model"},
     "outbox": {"model", "errors"},
     "alerts": {"model", "times", "diff"},
@@ -59,7 +60,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts"),
+    *("orders", "outbox", "alerts", "growth"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
