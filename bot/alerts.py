@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import median
 
 from bot import times
-from bot.diff import delivery_id
+from bot.routing import delivery_id
 from bot.model import Alert, ChannelState, Delivery, Feed, FeedState, Known, Trouble
 
 NETWORK = "network"

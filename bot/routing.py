@@ -13,13 +13,8 @@ from datetime import datetime, timedelta
 
 from bot import filters, hours
 from bot.facts import facts_of
-from bot.hours import Digest
 from bot.model import EVERY_CHANNEL, Delivery, Entry, EventKind, Subscription
 from bot.policy import Policies, Policy
-
-UPDATES_DIGEST = Digest.parse("daily 08:00")
-"""When growth is told by `updates = "digest"`, where the channel has no digest of its own."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
@@ -49,7 +44,7 @@ class Router:
     """Routes by the settings: `channels` are the names of all, in their order."""
 
     channels: Sequence[str]
-    policies: Policies = field(default_factory=lambda: Policies(channels={}))
+    policies: Policies = field(default_factory=Policies)
 
     def route(
         self,
@@ -161,9 +156,7 @@ def _judge(policy: Policy, event: EventKind, entry: Entry, now: datetime) -> fil
 
 def _timed(channel: str, policy: Policy, event: EventKind, now: datetime) -> Route:
     """When a channel is told: at once, with its next digest; and not in its quiet hours."""
-    digest_ = policy.digest
-    if event == "grown" and policy.updates == "digest":
-        digest_ = digest_ or UPDATES_DIGEST
-    slot = hours.next_digest(digest_, policy.zone, now) if digest_ else None
+    gathered = policy.gathered(event)
+    slot = hours.next_digest(gathered, policy.zone, now) if gathered else None
     due = slot or now
     return Route(channel=channel, due=held_until(policy, due) or due, slot=slot)

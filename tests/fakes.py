@@ -40,7 +40,10 @@ from bot.model import (
     Post,
     Resolved,
 )
+from bot.policy import Policies
 from bot.poll import Poller
+from bot.relook import Relooker
+from bot.routing import Router
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
@@ -69,7 +72,10 @@ class Clock:
 
 @dataclass
 class Thread:
-    """A thread on the fake site; of every author there, unless `author` names one."""
+    """A thread on the fake site; of every author there, unless `author` names one.
+
+    `edited` are posts with other words, `hidden` those that its page does not show.
+    """
 
     key: str
     published: datetime
@@ -78,6 +84,8 @@ class Thread:
     readable: bool = True
     first_post: str = ""
     author: str = ""
+    edited: dict[int, str] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -104,7 +112,7 @@ class Site:
         return sorted(listed, key=lambda thread: thread.published, reverse=True)
 
     def version(self, author: str) -> str:
-        return ",".join(thread.key for thread in self.listing(author)[: self.page_size])
+        return ",".join(f"{thread.key} {thread.posts}" for thread in self.listing(author)[: self.page_size])
 
 
 class FakeSource:
@@ -152,7 +160,9 @@ class FakeSource:
         if not thread.readable:
             raise FeedGone(entry.feed_id, "there is no such thread")
         whole = entry_of(thread, entry.feed_id)
-        posts = tuple(Post(id=f"{thread.first_post or thread.key}.{n}", text=f"post {n}") for n in range(thread.posts))
+        first = thread.first_post or thread.key
+        shown = (n for n in range(thread.posts) if n not in thread.hidden)
+        posts = tuple(Post(id=f"{first}.{n}", text=thread.edited.get(n, f"post {n}")) for n in shown)
         aliases = (thread.first_post,) if thread.first_post else ()
         return replace(whole, posts=posts, aliases=aliases, whole=True)
 
@@ -301,6 +311,7 @@ class World:
     channels: tuple[FakeChannel, ...] = ()
     pace: Pace = field(default_factory=Pace)
     rules: Rules = field(default_factory=Rules)
+    policies: Policies = field(default_factory=Policies)
     zone: tzinfo = UTC
     chance: float = 0.5
 
@@ -313,10 +324,11 @@ class World:
         """Start the program, as after a restart: everything but store, site and channels is new."""
         sources = {"fake": self.source}
         names = tuple(channel.name for channel in self.channels)
+        self.router = Router(channels=names, policies=self.policies)
         self.poller = Poller(
             store=self.store,
             sources=sources,
-            channels=names,
+            router=self.router,
             pace=self.pace,
             clock=self.clock,
             chance=lambda: self.chance,
@@ -324,6 +336,7 @@ class World:
         self.dispatcher = Dispatcher(
             store=self.store,
             channels={channel.name: channel for channel in self.channels},
+            router=self.router,
             zone=self.zone,
             clock=self.clock,
             monotonic=self.clock.seconds,
@@ -336,7 +349,15 @@ class World:
         self.inspector = Inspector(
             store=self.store, channels=names, rules=self.rules, clock=self.clock, monotonic=self.clock.seconds
         )
-        self.once = Once(store=self.store, poller=self.poller, lanes=lanes, inspector=self.inspector, concurrency=4)
+        self.relooker = Relooker(poller=self.poller)
+        self.once = Once(
+            store=self.store,
+            poller=self.poller,
+            relooker=self.relooker,
+            lanes=lanes,
+            inspector=self.inspector,
+            concurrency=4,
+        )
 
     async def follow(self, address: str = "@ann", channels: Iterable[str] = (), **more: Any) -> Any:
         return await self.follower.follow(address, tuple(channels), **more)
@@ -351,6 +372,7 @@ class World:
         return [
             link.rsplit("/", 1)[1]
             for message in self.channels[channel].inbox
+            if getattr(message, "event", "new") == "new"
             for link in dict.fromkeys(message.links)
             if "/thread/" in link
         ]

@@ -36,6 +36,7 @@ def local_runner(world: World, grace: float) -> LocalRunner:
     return LocalRunner(
         store=world.store,
         poller=world.poller,
+        relooker=world.relooker,
         lanes=[Lane(world.dispatcher, c, monotonic=time.monotonic) for c in world.channels],
         inspector=world.inspector,
         concurrency=4,

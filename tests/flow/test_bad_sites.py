@@ -90,7 +90,7 @@ async def test_a_page_with_little_time_left_has_not_failed(trial):
     before = {one.key: one.looks for one in (await known(trial)).values() if one.state == "waiting"}
     publish_many(trial, slowly)
     trial.clock.advance(minutes=10)
-    await trial.poller.look_again(*[one for one in (await known(trial)).values() if one.state == "waiting"])
+    await trial.relooker.look_again(*[one for one in (await known(trial)).values() if one.state == "waiting"])
     still = [one for one in (await known(trial)).values() if one.state == "waiting"]
 
     assert still

@@ -10,7 +10,7 @@ from typing import Any, cast
 from bot.app import App
 from bot.orders import Drop
 from bot.perform import perform
-from bot.poll import Poller
+from bot.reading import Reader
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, World
 
@@ -27,13 +27,13 @@ async def test_a_look_does_not_bring_back_what_was_dropped_meanwhile(monkeypatch
     (row,) = await world.store.deliveries(["pending"])
     read, go_on = asyncio.Event(), asyncio.Event()
 
-    async def slow(_poller: Poller, _entry: Any) -> None:
+    async def slow(_reader: Reader, _entry: Any) -> None:
         read.set()
         await go_on.wait()
 
-    monkeypatch.setattr(Poller, "_same", slow)
+    monkeypatch.setattr(Reader, "same", slow)
     (waiting,) = [thread for thread in await world.store.threads() if thread.state == "waiting"]
-    looking = asyncio.create_task(world.poller.look_again(waiting))
+    looking = asyncio.create_task(world.relooker.look_again(waiting))
     await read.wait()
     app = cast("App", SimpleNamespace(store=world.store, poller=world.poller, lanes=world.once.lanes))
     dropping = asyncio.create_task(perform(Drop(ids=(row.batch,)), app))

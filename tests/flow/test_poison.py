@@ -11,6 +11,7 @@ import pytest
 
 from bot.dispatch import Dispatcher
 from bot.model import Changes, Delivery, Entry, Known, Subscription
+from bot.routing import Router
 from bot.stores.tiny import TinyStore
 from tests.fakes import Clock
 from tests.faulty_files import Counting
@@ -102,6 +103,7 @@ async def through(kind: str, folder: Path) -> list[Tried]:
         dispatcher = Dispatcher(
             store=store,
             channels={"me": receiver.channel},
+            router=Router(channels=("me",)),
             zone=PARIS,
             clock=clock,
             monotonic=clock.seconds,

@@ -30,6 +30,8 @@ from bot.follow import Follower
 from bot.http import Http
 from bot.inspection import Inspector
 from bot.poll import Poller
+from bot.relook import Relooker
+from bot.routing import Router
 from bot.runners.lanes import Lane
 from bot.runners.once import Once
 from bot.schedule import Pace
@@ -209,15 +211,18 @@ class Trial:
         self.store = MemoryStore()
         self.channel = FakeChannel(clock=self.clock)
         sources = {"threadreader": self.source}
-        self.poller = Poller(store=self.store, sources=sources, channels=("me",), pace=Pace(), clock=self.clock,
+        router = Router(channels=("me",))
+        self.poller = Poller(store=self.store, sources=sources, router=router, pace=Pace(), clock=self.clock,
                              chance=lambda: 0.5, timeout=timeout)  # fmt: skip
-        dispatcher = Dispatcher(store=self.store, channels={"me": self.channel}, zone=UTC, clock=self.clock,
-                                monotonic=self.clock.seconds, chance=lambda: 0.5)  # fmt: skip
+        dispatcher = Dispatcher(store=self.store, channels={"me": self.channel}, router=router, zone=UTC,
+                                clock=self.clock, monotonic=self.clock.seconds, chance=lambda: 0.5)  # fmt: skip
         self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
         lane = Lane(dispatcher, self.channel, monotonic=self.clock.seconds, sleep=self.clock.sleep)
         inspector = Inspector(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
                           monotonic=self.clock.seconds)  # fmt: skip
-        self.once = Once(store=self.store, poller=self.poller, lanes=[lane], inspector=inspector, concurrency=4)
+        self.relooker = Relooker(poller=self.poller)
+        self.once = Once(store=self.store, poller=self.poller, relooker=self.relooker, lanes=[lane], inspector=inspector,
+                         concurrency=4)  # fmt: skip
 
     def _client(self, timeout: float) -> Http:
         return Http(

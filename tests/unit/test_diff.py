@@ -10,6 +10,7 @@ import pytest
 from bot import diff
 from bot.errors import ParseError
 from bot.model import EVERY_CHANNEL, Author, Feed, FeedState, Fetched, PollInput, Post, Subscription
+from bot.routing import Route, Routing, channels_of
 from tests.fakes import START, Thread, entry_of
 
 
@@ -23,6 +24,12 @@ def state(**more):
 
 def known(*entries):
     return {id_: k for e, k in zip(entries, diff.remembered(entries, START), strict=True) for id_ in e.ids}
+
+
+def to(*channels, news):
+    """News that go to these channels at once."""
+    routing = Routing(routes=tuple(Route(channel=channel, due=START) for channel in channels))
+    return [replace(item, routing=routing) for item in news]
 
 
 def test_before_the_baseline_everything_is_old():
@@ -109,7 +116,7 @@ def test_a_page_bears_the_id_of_any_post():
 def test_more_than_burst_is_one_message(burst, batches):
     """Up to `burst` new threads are a message each, more are one for all."""
     news = [diff.News(entry=replace(card(key, n), whole=True)) for n, key in enumerate("abc")]
-    changes = diff.announce("fake:ann", news, ["me", "team"], START, burst=burst, jitter=0)
+    changes = diff.announce("fake:ann", to("me", "team", news=news), START, burst=burst, jitter=0)
 
     for channel in ("me", "team"):
         assert len({d.batch for d in changes.deliveries if d.channel == channel}) == batches
@@ -119,14 +126,15 @@ def test_more_than_burst_is_one_message(burst, batches):
 def test_a_batch_of_another_channel_has_another_id():
     """Message keys differ between channels."""
     news = [diff.News(entry=replace(card("a"), whole=True))]
-    deliveries = diff.announce("fake:ann", news, ["me", "team"], START, burst=5, jitter=0).deliveries
+    deliveries = diff.announce("fake:ann", to("me", "team", news=news), START, burst=5, jitter=0).deliveries
 
     assert len({d.batch for d in deliveries}) == len({d.id for d in deliveries}) == 2
 
 
 def test_a_thread_not_read_whole_waits_for_an_hour_at_the_most():
     """Its delivery is queued at once, for the end of the hour."""
-    changes = diff.announce("fake:ann", [diff.News(entry=card("a"), looks=1)], ["me"], START, burst=5, jitter=0.5)
+    news = to("me", news=[diff.News(entry=card("a"), looks=1)])
+    changes = diff.announce("fake:ann", news, START, burst=5, jitter=0.5)
 
     assert changes.deliveries[0].due_at == START + timedelta(hours=1)
     assert (changes.known[0].state, changes.known[0].look_at) == ("waiting", START + timedelta(minutes=2))
@@ -151,15 +159,15 @@ def test_every_channel_means_those_of_the_settings():
         Subscription(feed_id="f", channel="gone", origin="settings"),
     ]
 
-    assert diff.channels_of(wanted[:2], ["me", "team"]) == ("me", "team")
-    assert diff.channels_of(wanted[1:2], ["me", "team"]) == ("team",)
+    assert channels_of(wanted[:2], ["me", "team"]) == ("me", "team")
+    assert channels_of(wanted[1:2], ["me", "team"]) == ("team",)
 
 
 def test_a_channel_that_is_gone_from_the_settings_still_counts():
     """What is queued for it can be seen, and is sent when the channel is back."""
     gone = [Subscription(feed_id="f", channel="gone", origin="follow")]
 
-    assert diff.channels_of(gone, ["me"]) == ("gone",)
+    assert channels_of(gone, ["me"]) == ("gone",)
 
 
 def test_of_two_that_point_at_each_other_one_is_announced():
