@@ -15,8 +15,8 @@ from itertools import pairwise
 from statistics import median
 
 from bot import times
-from bot.routing import delivery_id
 from bot.model import Alert, ChannelState, Delivery, Feed, FeedState, Known, Trouble
+from bot.routing import delivery_id
 
 NETWORK = "network"
 """The subject of a trouble that all sources share: often it is our own network."""

@@ -1,5 +1,7 @@
 """stub"""
 from dataclasses import dataclass
+
+
 @dataclass
 class Facts:
     language: str = ""

@@ -73,7 +73,15 @@ class Poll:
     everyone: bool = False
 
 
-Order = Follow | Unfollow | Pause | Resume | Retry | Drop | Poll
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """Look at threads again, now. `threads` are ids or URLs."""
+
+    kind: Literal["refresh"] = "refresh"
+    threads: tuple[str, ...]
+
+
+Order = Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh
 
 
 # -- answers ------------------------------------------------------------------------------------------------
@@ -165,8 +173,33 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What another look at a thread's own page came to: `outcome` is one of `relook.Outcome`, `error` is in words.
+
+    `version` is the form in which it is kept now, 0 for none; `told` that which the channels know. `next_look` None:
+    there is none.
+    """
+
+    thread: Shown
+    outcome: str
+    error: str = ""
+    version: int = 0
+    told: int = 0
+    next_look: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshed:
+    """What a `Refresh` came to, thread by thread, and what was sent then."""
+
+    kind: Literal["refreshed"] = "refreshed"
+    threads: tuple[Looked, ...]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundUp:
-    """What a `Poll` came to.
+    """What a `Poll` came to. `changed` are the known threads that have grown or are gone.
 
     `pending` and `dead` count the messages that are left in the outbox; `stranded` are channels that something is meant
     for, but that the settings do not have.
@@ -177,6 +210,7 @@ class RoundUp:
     not_modified: int
     failed: tuple[Remark, ...] = ()
     new: tuple[Shown, ...] = ()
+    changed: tuple[Looked, ...] = ()
     notices: tuple[Notice, ...] = ()
     pending: int = 0
     dead: int = 0
@@ -184,4 +218,4 @@ class RoundUp:
     stranded: tuple[str, ...] = ()
 
 
-Answer = Followings | Names | Rows | RoundUp
+Answer = Followings | Names | Rows | Refreshed | RoundUp

@@ -17,9 +17,10 @@ from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
 from bot.follow import Followed, matching
-from bot.model import ChannelState, Entry, Feed, FeedState
+from bot.model import ChannelState, Entry, Feed, FeedState, Known
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
+from bot.relook import Relooked
 from bot.routing import channels_of
 from bot.schedule import is_held, retried_by_hand
 
@@ -42,6 +43,8 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
             return await _drop(order, app)
         case orders.Poll():
             return await _poll(order, app, running=running)
+        case orders.Refresh():
+            return await _refresh(order, app)
 
 
 # -- who is followed ----------------------------------------------------------------------------------------
@@ -199,6 +202,42 @@ def _changed(rows: Iterable[Row]) -> orders.Rows:
     return orders.Rows(ids=tuple(row.first.batch for row in rows))
 
 
+# -- one thread ---------------------------------------------------------------------------------------------
+
+
+async def _refresh(order: orders.Refresh, app: App) -> orders.Refreshed:
+    found = [await _thread(app, name) for name in order.threads]
+    looked = [done for known in found if (done := await app.relooker.look_now(known)) is not None]
+    with app.dispatcher.heard() as sends:
+        await app.once().deliver()
+    return orders.Refreshed(threads=tuple(map(_looked, looked)), notices=_notices(sends))
+
+
+async def _thread(app: App, name: str) -> Known:
+    """The known thread of that id or URL. Raises `NotFound`."""
+    located = (found for source in app.sources.values() if (found := source.locate(name)) is not None)
+    key = next((found.thread_key for found in located if found.thread_key), name)
+    for feed, _ in await app.store.feeds():
+        known = (await app.store.known(feed.id, [key])).get(key)
+        if known is not None and known.same_as:
+            known = (await app.store.known(feed.id, [known.same_as])).get(known.same_as, known)
+        if known is not None:
+            return known
+    raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
+
+
+def _looked(done: Relooked) -> orders.Looked:
+    known = done.known
+    return orders.Looked(
+        thread=_shown(known.as_entry(done.feed.author), done.feed.address),
+        outcome=done.outcome,
+        error=done.error,
+        version=known.version,
+        told=known.told,
+        next_look=known.look_at,
+    )
+
+
 # -- a round ------------------------------------------------------------------------------------------------
 
 
@@ -215,14 +254,15 @@ async def _poll(order: orders.Poll, app: App, *, running: bool) -> orders.RoundU
     stranded = await stranded_channels(app)
     who = await choose(order, app)
     by_hand = bool(order.authors or order.everyone)
-    with app.poller.heard() as looks, app.dispatcher.heard() as sends:
+    with app.poller.heard() as looks, app.relooker.heard() as again, app.dispatcher.heard() as sends:
         if running:
-            done = await app.once().extra_round(who.feed_ids, by_hand=by_hand, only_due=not by_hand)
+            ended = await app.once().extra_round(who.feed_ids, by_hand=by_hand, only_due=not by_hand)
         else:
-            done = await app.once().round(who.feed_ids, by_hand=by_hand)
+            ended = await app.once().round(who.feed_ids, by_hand=by_hand)
     # A runner beside us may have looked at some of them in the meantime: its looks count as well.
-    polled = _merged(who.feed_ids, (*looks, *(look for look in done.polled if look not in looks)))
-    return await _round_up(app, who, failed=failed, polled=polled, sends=sends, stranded=stranded)
+    polled = _merged(who.feed_ids, (*looks, *(look for look in ended.polled if look not in looks)))
+    done = await _round_up(app, who, failed=failed, polled=polled, sends=sends, stranded=stranded)
+    return replace(done, changed=tuple(_looked(one) for one in again if one.outcome in ("grown", "gone")))
 
 
 def _merged(feed_ids: Sequence[str], looks: Iterable[Polled]) -> tuple[Polled, ...]:

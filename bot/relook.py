@@ -84,20 +84,20 @@ class Relooker:
         async with self.poller.alone(thread.feed_id):
             with within(Allowance(self.poller.timeout)):
                 found = await self.poller.store.known(thread.feed_id, [thread.key])
-                return await self._look(found[thread.key], by_hand=True) if thread.key in found else None
+                return await self._look(found[thread.key]) if thread.key in found else None
 
-    async def _look(self, thread: Known, *, by_hand: bool = False) -> Relooked | None:
+    async def _look(self, thread: Known) -> Relooked | None:
         start = await self.poller.store.poll_input(thread.feed_id)
         known = await self.poller.store.known(thread.feed_id, [thread.key])
         if start is None or known.get(thread.key) != thread:
             return None
-        done = await self._looked(start, thread, by_hand=by_hand)
+        done = await self._looked(start, thread)
         _log(done)
         for ears in self._ears.values():
             ears.append(done)
         return done
 
-    async def _looked(self, start: PollInput, thread: Known, *, by_hand: bool) -> Relooked:
+    async def _looked(self, start: PollInput, thread: Known) -> Relooked:
         now = self.poller.clock()
         if schedule.is_held(start.state, now):
             pause = SourceError(start.feed.id, "the site asked for a pause", not_before=start.state.held_until)

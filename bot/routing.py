@@ -16,6 +16,7 @@ from bot.facts import facts_of
 from bot.model import EVERY_CHANNEL, Delivery, Entry, EventKind, Subscription
 from bot.policy import Policies, Policy
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One channel that wants an event: not before `due`; with all others of the digest at `slot`, if there is one."""
@@ -115,6 +116,12 @@ def delivery_id(feed_id: str, key: str, channel: str, *event: str) -> str:
 def row_ids(feed_id: str, key: str, places: Iterable[str]) -> Iterator[str]:
     """The ids of the deliveries that a thread's books name."""
     return (delivery_id(feed_id, key, *place.split(" ")) for place in places)
+
+
+def place_of(place: str) -> tuple[str, str]:
+    """The channel and the event that a place in a thread's books names."""
+    channel, _, event = place.partition(" ")
+    return channel, event.partition(" ")[0] or "new"
 
 
 def queued(

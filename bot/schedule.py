@@ -215,11 +215,11 @@ def next_relook(since: datetime, now: datetime, jitter: float) -> datetime | Non
 
 
 def quiet_at(known: Known, now: datetime, settle: timedelta) -> datetime:
-    """When the growth of a thread may be told: `settle` after its last change, and not too soon after the last update."""
+    """When growth may be told: `settle` after a thread's last change, and not too soon after its last update."""
     quiet = min(known.grown_at or now, now) + settle
     if known.updates < FREE_UPDATES or known.updated_at is None:
         return quiet
-    apart = min(UPDATE_APART * 2 ** min(known.updates - FREE_UPDATES, 8), UPDATE_APART_MAX)
+    apart: timedelta = min(UPDATE_APART * 2 ** min(known.updates - FREE_UPDATES, 8), UPDATE_APART_MAX)
     return max(quiet, min(known.updated_at, now) + apart)
 
 

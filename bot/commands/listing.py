@@ -26,7 +26,8 @@ from bot.settings import Settings
 
 
 @asynccontextmanager
-async def _reading(settings: Settings) -> AsyncIterator[Store]:
+async def reading(settings: Settings) -> AsyncIterator[Store]:
+    """The store, without the lock."""
     store = await open_store(settings, read_only=True)
     try:
         yield store
@@ -34,7 +35,9 @@ async def _reading(settings: Settings) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def _outbox(store: Store, settings: Settings, states: Iterable[DeliveryState] | None = None) -> list[Delivery]:
+async def outbox_rows(
+    store: Store, settings: Settings, states: Iterable[DeliveryState] | None = None
+) -> list[Delivery]:
     """The outbox as it stands: what a dead process was sending is in doubt, though nobody took it back yet."""
     rows: Sequence[Delivery] = await store.deliveries(states)
     alive = owner(settings) is not None
@@ -69,7 +72,7 @@ def find(feeds: Iterable[Feed], address: str) -> Feed | None:
 
 async def authors(args: argparse.Namespace, settings: Settings) -> int:
     """List who is followed."""
-    async with _reading(settings) as store:
+    async with reading(settings) as store:
         feeds = await store.feeds()
     if args.json:
         show.document({"authors": [_author(feed, state) for feed, state in feeds]})
@@ -130,13 +133,13 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
 
 async def threads(args: argparse.Namespace, settings: Settings) -> int:
     """List every thread known, with what became of it."""
-    async with _reading(settings) as store:
+    async with reading(settings) as store:
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         chosen = find(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await store.threads(chosen.id if chosen else None)
-        fates = _fates(await _outbox(store, settings))
+        fates = _fates(await outbox_rows(store, settings))
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
     if args.json:
         show.document({"threads": [_thread(*row) for row in rows]})
@@ -173,9 +176,10 @@ def _fates(deliveries: Iterable[Delivery]) -> Fates:
 def _fate(thread: Known, fates: Fates) -> str:
     """What became of a thread: the worst of its deliveries, or what is known where there is none."""
     states = fates.get((thread.feed_id, thread.key), [])
-    if thread.state == "waiting" or not states:
+    if thread.state == "waiting":
         return thread.state
-    return min(states, key=_WORST_FIRST.index)
+    worst = min(states, key=_WORST_FIRST.index, default=thread.state)
+    return "gone" if thread.gone_at and worst in ("sent", thread.state) else worst
 
 
 def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
@@ -195,8 +199,8 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
 
 async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
     """List what waits and what failed."""
-    async with _reading(settings) as store:
-        rows = rows_of(await _outbox(store, settings, None if args.all else UNSENT))
+    async with reading(settings) as store:
+        rows = rows_of(await outbox_rows(store, settings, None if args.all else UNSENT))
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
     if args.json:
         show.document({"deliveries": [_row(row, feeds) for row in rows]})
@@ -252,8 +256,8 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
 
 async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
     """Show one message of the outbox with all that is known of it."""
-    async with _reading(settings) as store:
-        rows = chosen(rows_of(await _outbox(store, settings)), [args.id])
+    async with reading(settings) as store:
+        rows = chosen(rows_of(await outbox_rows(store, settings)), [args.id])
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         titles = {(known.feed_id, known.key): known.title for known in await store.threads()}
     zone = settings.zone

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from bot import render, show, times
@@ -17,7 +18,7 @@ from bot.commands.setting import named_channels, require_channels
 from bot.errors import ChannelError, SettingsError, SourceError
 from bot.follow import matching
 from bot.model import Author, Batch, Changes, Delivery, Entry, Feed, Item
-from bot.orders import Poll, Remark, RoundUp
+from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
 from bot.poll import Polled
@@ -61,7 +62,7 @@ def _document(done: RoundUp) -> dict[str, object]:
         "not_modified": done.not_modified,
         "failed": [{"author": failure.author, "error": failure.why} for failure in done.failed],
         "new": [_new(thread.id, thread.author, thread.title, thread.url) for thread in done.new],
-        "changed": [],
+        "changed": [_changed(looked) for looked in done.changed],
         "delivered": sum(notice.outcome == "sent" for notice in done.notices),
         "pending": done.pending,
         "dead": done.dead,
@@ -73,6 +74,11 @@ def _new(key: str, author: str, title: str, url: str) -> dict[str, object]:
     return {"id": key, "author": author, "title": title, "url": url}
 
 
+def _changed(looked: Looked) -> dict[str, object]:
+    thread = looked.thread
+    return {**_new(thread.id, thread.author, thread.title, thread.url), "event": looked.outcome, "posts": thread.posts}
+
+
 def _skipped(skipped: Remark) -> dict[str, object]:
     return {"author": skipped.author, "why": skipped.why}
 
@@ -82,6 +88,8 @@ def _tell(done: RoundUp) -> None:
         show.line(f"skipped: {skipped.author}: {skipped.why}")
     for thread in done.new:
         show.line(f"new: {thread.author}: {thread.title} ({thread.url})")
+    for one in done.changed:
+        show.line(f"{one.outcome}: {one.thread.author}: {one.thread.title} ({one.thread.url})")
     sent = sum(notice.outcome == "sent" for notice in done.notices)
     looked = show.counted(done.polled, "author")
     more = f", {done.pending} waiting (`keepcurrent outbox`)" if done.pending else ""
@@ -130,15 +138,23 @@ def _tell_preview(preview: _Preview) -> None:
         show.answer(f"{feed.address}: {outcome}{f': {polled.error}' if polled.error else ''}")
         titles = {entry.key: entry.title for entry in polled.new}
         for delivery in changes.deliveries:
-            why = f" ({delivery.error})" if delivery.error else ""
+            why = f" ({held})" if (held := _held(delivery)) else ""
             show.answer(f"  would be sent to {delivery.channel}: {titles[delivery.entry_key]}{why}")
         for known in changes.known:
             if known.state == "duplicate":
                 show.answer(f"  not sent: {known.title}: {known.note}")
+            for reason in known.filtered:
+                show.answer(f"  not sent to {reason}: {known.title}")
     for row in preview.waiting:
         keys = row_alert(row) or ", ".join(d.entry_key for d in row.deliveries)
         due = times.when(row.first.due_at, now())
         show.answer(f"in the outbox: to {row.first.channel}, due {due}: {keys} {row.first.error}".rstrip())
+
+
+def _held(delivery: Delivery) -> str:
+    """Why a notice would not go out at once, "" if it would."""
+    later = delivery.due_at - delivery.created_at > timedelta(seconds=1)
+    return delivery.error or (f"held: digest or quiet hours, until {times.rfc3339(delivery.due_at)}" if later else "")
 
 
 def _preview_document(preview: _Preview) -> dict[str, object]:
@@ -154,9 +170,15 @@ def _preview_document(preview: _Preview) -> dict[str, object]:
         "dead": 0,
         "skipped": [_skipped(skipped) for skipped in preview.skipped],
         "would_send": [
-            {"channel": d.channel, "author": feed.address, "thread": d.entry_key, "why_not_now": d.error or None}
+            {"channel": d.channel, "author": feed.address, "thread": d.entry_key, "why_not_now": _held(d) or None}
             for feed, _, changes in looks
             for d in changes.deliveries
+        ],
+        "filtered": [
+            {"author": feed.address, "thread": known.key, "why": reason}
+            for feed, _, changes in looks
+            for known in changes.known
+            for reason in known.filtered
         ],
     }
 

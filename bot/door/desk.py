@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from bot.app import App
 from bot.errors import BotError, OrderRefused
-from bot.orders import Answer, Drop, Follow, Order, Pause, Poll, Resume, Retry, Unfollow
+from bot.orders import Answer, Drop, Follow, Order, Pause, Poll, Refresh, Resume, Retry, Unfollow
 from bot.perform import perform
 
 log = logging.getLogger(__name__)
@@ -124,6 +124,8 @@ class Desk:
 def _described(order: Order) -> str:
     match order:
         case Retry(ids=names) | Drop(ids=names) | Poll(authors=names):
+            pass
+        case Refresh(threads=names):
             pass
         case Follow(addresses=names) | Unfollow(addresses=names) | Pause(addresses=names) | Resume(addresses=names):
             pass

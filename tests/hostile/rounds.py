@@ -221,8 +221,8 @@ class Trial:
         inspector = Inspector(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
                           monotonic=self.clock.seconds)  # fmt: skip
         self.relooker = Relooker(poller=self.poller)
-        self.once = Once(store=self.store, poller=self.poller, relooker=self.relooker, lanes=[lane], inspector=inspector,
-                         concurrency=4)  # fmt: skip
+        self.once = Once(store=self.store, poller=self.poller, relooker=self.relooker, lanes=[lane],
+                         inspector=inspector, concurrency=4)  # fmt: skip
 
     def _client(self, timeout: float) -> Http:
         return Http(
