@@ -191,6 +191,8 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
         "posts": thread.post_count,
         "published": times.rfc3339(thread.published),
         "first_seen": times.rfc3339(thread.first_seen),
+        "version": thread.version or None,
+        "gone": times.rfc3339(thread.gone_at),
         "state": fate,
     }
 
@@ -214,7 +216,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 row.first.state,
                 row.first.channel,
                 _address(row.first, feeds),
-                row_alert(row) or _several([d.entry_key for d in row.deliveries]),
+                row_alert(row) or _several([_event(d) for d in row.deliveries]),
                 str(row.first.attempts),
                 times.when(row.first.due_at, time) if row.first.state in WAITING else "",
                 row.first.error,
@@ -232,6 +234,11 @@ def row_alert(row: Row) -> str:
     return alert_title(told) if told else ""
 
 
+def _event(delivery: Delivery) -> str:
+    """A thread, and what is told of it where it is not that it is new."""
+    return delivery.entry_key if delivery.event == "new" else f"{delivery.entry_key} ({delivery.event})"
+
+
 def _several(keys: Sequence[str]) -> str:
     return keys[0] if len(keys) == 1 else f"{keys[0]} and {len(keys) - 1} more"
 
@@ -247,6 +254,7 @@ def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
         "channel": row.first.channel,
         "author": _address(row.first, feeds),
         "threads": [delivery.entry_key for delivery in row.deliveries if delivery.entry_key],
+        "events": [delivery.event for delivery in row.deliveries if delivery.entry_key],
         "alert": row_alert(row) or None,
         "attempts": row.first.attempts,
         "due": times.rfc3339(row.first.due_at) if row.first.state in WAITING else None,
@@ -283,7 +291,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
                     show.answer(f"    {line}")
                 continue
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
-            show.answer(f"  {_address(delivery, feeds)}  {delivery.entry_key}  {title}")
+            show.answer(f"  {_address(delivery, feeds)}  {_event(delivery)}  {title}")
     return 0
 
 

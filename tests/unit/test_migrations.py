@@ -11,7 +11,7 @@ from typing import Any
 from bot.model import Delivery, FeedState, Known
 from bot.stores import codec
 from bot.stores.codec import join_id
-from bot.stores.migrations import begin_books
+from bot.stores.migrations import begin_books, count_versions
 from bot.stores.table import Database, JournalTable
 from bot.stores.tiny import TinyStore
 
@@ -52,6 +52,16 @@ def schema_1(*rows: Delivery, threads: tuple[Known, ...]) -> dict[str, dict[str,
         "threads": {join_id(ANN, known.key): codec.KNOWN.encode(known) for known in threads},
         "deliveries": {row.id: codec.DELIVERY.encode(row) for row in rows},
     }
+
+
+def test_what_was_announced_whole_is_its_first_version() -> None:
+    """A store of schema 2: what is kept is version 1, and that is what was told; others have none."""
+    threads = known("1", content_hash="a"), known("2"), known("3", state="baseline", content_hash="b")
+    tables = schema_1(threads=threads)
+    count_versions(tables)
+    found = {doc_id.split("/")[1]: codec.KNOWN.decode(d, feed_id=ANN, key="") for doc_id, d in tables["threads"].items()}
+
+    assert {key: (one.version, one.told) for key, one in found.items()} == {"1": (1, 1), "2": (0, 0), "3": (0, 0)}
 
 
 def test_the_first_books_are_what_the_outbox_says() -> None:
