@@ -40,6 +40,7 @@ ALLOWED = {
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "hours": set(),
     "policy": {"model", "hours"},
+    "filters": {"model", "policy", "text", "times"},
     "threads": set(),
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
@@ -61,7 +62,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts", "hours", "policy"),
+    *("orders", "outbox", "alerts", "hours", "policy", "filters"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
