@@ -44,7 +44,7 @@ ALLOWED = {
     "threads": set(),
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
-    "settings": {"errors", "redact"},
+    "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
