@@ -202,7 +202,7 @@ def build_router(settings: Settings, sources: Mapping[str, Source]) -> Router:
     def locate(address: str) -> str:
         return next((found.feed_id for source in sources.values() if (found := source.locate(address.strip()))), "")
 
-    return Router(channels=tuple(settings.channels), policies=settings.policies(locate) if hasattr(settings, "policies") else __import__("bot.policy").policy.Policies())
+    return Router(channels=tuple(settings.channels), policies=settings.policies(locate))
 
 
 def build_dispatcher(

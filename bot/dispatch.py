@@ -17,7 +17,7 @@ from typing import Literal
 from bot import schedule
 from bot.compose import alert_title, compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
-from bot.model import Batch, ChannelState, Delivery, Item
+from bot.model import Batch, ChannelState, Delivery, Item, Subscription
 from bot.policy import Policy
 from bot.protocols import Channel, Clock, Store
 from bot.routing import Router, held_until
@@ -115,18 +115,22 @@ class Dispatcher:
         What comes due in quiet hours (a further try, say, or after the settings changed) is put off to their end.
         """
         while (batch := await self.store.claim(name, now)) is not None:
-            policies = [await self._policy(item, name, now) for item in batch.items]
+            policies = await self._policies(batch, now)
             ends = [end for policy in policies if (end := held_until(policy, now)) is not None]
             if not ends:
                 return batch, policies
             await self.store.settle(schedule.put_off(batch, max(ends)))
         return None
 
-    async def _policy(self, item: Item, channel: str, now: datetime) -> Policy:
+    async def _policies(self, batch: Batch, now: datetime) -> list[Policy]:
+        starts = [await self.store.poll_input(feed.id) for feed in batch.feeds]
+        subscriptions = {start.feed.id: start.subscriptions for start in starts if start is not None}
+        return [self._policy(item, subscriptions, now) for item in batch.items]
+
+    def _policy(self, item: Item, subscriptions: Mapping[str, Sequence[Subscription]], now: datetime) -> Policy:
         if item.entry is None:
-            return self.router.own(channel)
-        start = await self.store.poll_input(item.entry.feed_id)
-        return self.router.policy(item.delivery, item.entry, start.subscriptions if start else (), now)
+            return self.router.own(item.delivery.channel)
+        return self.router.policy(item.delivery, item.entry, subscriptions.get(item.entry.feed_id, ()), now)
 
     async def send(self, channel: Channel, batch: Batch, policies: Sequence[Policy] = ()) -> Sent:
         """Send a batch past the outbox, as `test` and `unroll` do. Raises `ChannelError`."""

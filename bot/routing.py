@@ -76,6 +76,8 @@ class Router:
     def policy(self, delivery: Delivery, entry: Entry, subscriptions: Sequence[Subscription], now: datetime) -> Policy:
         """By which policy a delivery is told: the one that let it pass, or the first if none does any more."""
         policies = self._policies(entry.feed_id, delivery.channel, subscriptions)
+        if len(policies) == 1:
+            return policies[0]
         return next((p for p in policies if not _judge(p, delivery.event, entry, now).reason), policies[0])
 
     def own(self, channel: str) -> Policy:

@@ -309,7 +309,13 @@ def after_sent(
 def put_off(batch: Batch, until: datetime) -> tuple[Delivery, ...]:
     """What was claimed in quiet hours: as it was, and due at their end."""
     return tuple(
-        replace(d, state="unknown" if d.doubtful else "pending", due_at=until, attempts=d.attempts - 1)
+        replace(
+            d,
+            state="unknown" if d.doubtful else "pending",
+            due_at=until,
+            attempts=d.attempts - 1,
+            claimed_at=d.claimed_at if d.attempts > 1 else None,
+        )
         for d in batch.deliveries
     )
 

@@ -23,21 +23,26 @@ ALLOWED = {
     "protocols": {"model", "errors"},
     "conditional": {"model"},
     "schedule": {"model", "errors", "conditional"},
-    "diff": {"model", "errors", "schedule"},
+    "diff": {"model", "errors", "routing", "schedule"},
     "audit": {"model"},
     "compose": {"model", "text"},
     "growth": {"model", "text"},
     "orders": {"model"},
     "outbox": {"model", "errors"},
-    "alerts": {"model", "times", "diff"},
+    "alerts": {"model", "times", "routing"},
     "render": {"model", "text", "times"},
     "allowance": set(),
     "addresses": {"threads"},
     "bodies": set(),
     "hosts": {"conditional"},
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
-    "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
-    "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
+    "routing": {"model", "facts", "policy", "filters", "hours"},
+    "looks": {"model", "schedule", "growth", "routing"},
+    "trail": {"model", "growth", "routing"},
+    "reading": {"model", "errors", "protocols", "diff", "routing"},
+    "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule", "reading", "routing"},
+    "relook": {"model", "errors", "allowance", "diff", "looks", "schedule", "poll", "routing"},
+    "dispatch": {"model", "errors", "protocols", "compose", "policy", "routing", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "hours": set(),
     "policy": {"model", "hours"},
@@ -50,11 +55,11 @@ ALLOWED = {
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
-    | {"runners."},
+    | {"relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "inspection", "runners."},
+    | {"alerts", "inspection", "relook", "routing", "runners."},
     "perform": {
-        *("model", "errors", "schedule", "diff", "dispatch", "poll", "follow", "times"),
+        *("model", "errors", "schedule", "routing", "dispatch", "poll", "relook", "follow", "times"),
         *("orders", "outbox", "app"),
     },
     "reload": {"errors", "log", "redact", "settings", "threads"},
@@ -63,7 +68,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts", "hours", "policy", "filters"),
+    *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

@@ -215,7 +215,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 row.first.batch,
                 row.first.state,
                 row.first.channel,
-                _address(row.first, feeds),
+                _several(list(dict.fromkeys(_address(d, feeds) for d in row.deliveries))),
                 row_alert(row) or _several([_event(d) for d in row.deliveries]),
                 str(row.first.attempts),
                 times.when(row.first.due_at, time) if row.first.state in WAITING else "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -30,16 +29,12 @@ async def home(tmp_path, site, recorder):
     return tmp_path
 
 
-def titles(recorder) -> list[str]:
-    return [json.loads(body)["title"] for body in recorder.bodies]
-
-
 async def test_refresh_finds_growth_and_then_tells_it(home, site, recorder):
     """The first look sees it, the second sees that it is quiet; the notice has the new post and not the others."""
     site.publish(MORE)
     first = await keepcurrent("refresh", NEW.key, cwd=home)
     second = await keepcurrent("refresh", f"{site.base_url}/thread/{NEW.key}.html", "--json", cwd=home)
-    told = json.loads(recorder.bodies[-1])["message"]
+    told = recorder.bodies[-1]["message"]
 
     assert (first.code, second.code, len(recorder.bodies)) == (0, 0, 2)
     assert "it has changed; told when it has been quiet" in first.out
@@ -97,9 +92,7 @@ async def test_why_names_the_filter(home, site, recorder):
     """A thread that no channel wanted is known, kept, and explained; `poll --dry-run` says it before."""
     settings = home / "settings.toml"
     settings.write_text(settings.read_text().replace('settle = "0s"', 'min_posts = 99\nsettle = "0s"'))
-    other = samples().upcoming[0]
-    site.withdraw(NEW.key)
-    site.publish(replace(other, id=str(int(other.key) + 5000), posts=other.posts[:3]))
+    site.publish(replace(NEW, posts=tuple(replace(post, id=str(int(post.id) + 5000)) for post in NEW.posts[:3])))
     dry = await keepcurrent("poll", "--all", "--dry-run", cwd=home)
     await keepcurrent("poll", "--all", cwd=home)
     (known,) = [
