@@ -39,11 +39,14 @@ ALLOWED = {
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "threads": set(),
+    "pictures": set(),
+    "search": {"model", "text"},
+    "media": {"model", "errors", "allowance", "protocols", "pictures", "http"},
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
     "settings": {"errors", "redact"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
-    "stores.": {"model", "errors", "text", "times", "stores."},
+    "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"runners."},
@@ -59,7 +62,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts"),
+    *("orders", "outbox", "alerts", "search", "pictures"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
