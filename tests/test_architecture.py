@@ -38,13 +38,16 @@ ALLOWED = {
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
+    "hours": set(),
+    "policy": {"model", "hours"},
+    "filters": {"model", "policy", "text", "times"},
     "threads": set(),
     "pictures": set(),
     "search": {"model", "text"},
     "media": {"model", "errors", "allowance", "protocols", "pictures", "http"},
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
-    "settings": {"errors", "redact"},
+    "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
@@ -62,7 +65,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts", "search", "pictures"),
+    *("orders", "outbox", "alerts", "hours", "policy", "filters", "search", "pictures"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
