@@ -72,8 +72,8 @@ class Audit:
 
 
 def has_copy(known: Known) -> bool:
-    """Whether a whole copy of this thread must be in the archive."""
-    return known.state == "announced" and known.content_hash != ""
+    """Whether a whole copy of this thread must be in the archive: not once the archive's own bounds took it."""
+    return known.state == "announced" and known.content_hash != "" and known.copy != "pruned"
 
 
 def audit(books: Books) -> Audit:

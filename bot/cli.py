@@ -181,6 +181,9 @@ def _add_listings(add: Add) -> None:
     _add_json(command)
     command = add("threads", "listing:threads", "list every thread known, with what became of it")
     command.add_argument("author", nargs="?", metavar="AUTHOR", help="only of this author")
+    command.add_argument(
+        "--search", type=_words, metavar="TEXT", help='kept threads that hold all these words; "several words" as one'
+    )
     _add_json(command)
     command = add("why", "looking:why", "what became of one thread, from first seen to each channel's answer")
     command.add_argument("thread", metavar="THREAD", help="its id or URL")
@@ -222,6 +225,14 @@ def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on standard output"
     )
+
+
+def _words(text: str) -> str:
+    from bot.search import needles
+
+    if not needles(text):
+        raise argparse.ArgumentTypeError(f'"{text}" has no word to search for')
+    return text
 
 
 def _backfill(text: str) -> object:

@@ -88,16 +88,22 @@ class Http:
         self._holds = Holds(probe=timedelta(seconds=timeout + 10))
         self._session: aiohttp.ClientSession | None = None
 
-    async def get(self, url: str, *, feed_id: str, headers: Mapping[str, str] | None = None) -> Response:
-        """Ask for `url` on behalf of a feed. Raises `SourceError`; 304 is returned like an answer."""
+    async def get(
+        self, url: str, *, feed_id: str, headers: Mapping[str, str] | None = None, max_body: int | None = None
+    ) -> Response:
+        """Ask for `url` on behalf of a feed. Raises `SourceError`; 304 is returned like an answer.
+
+        `max_body`: how many bytes are read of it, where that is not what is read of a page.
+        """
         target = _parse(feed_id, url)
         own_headers = dict(headers or {})
+        most = self._max_body if max_body is None else max_body
         limit = _Limit(self._timeout)
         if limit.left <= 0:
             raise _out_of_time(feed_id, target)
         for _ in range(MAX_REDIRECTS + 1):
             async with self._turn(feed_id, target):
-                answer = await self._ask(feed_id, target, own_headers, limit)
+                answer = await self._ask(feed_id, target, own_headers, limit, most)
             if answer.status not in _REDIRECTS:
                 return answer
             onward = _onward(feed_id, target, answer.headers.get("Location", ""))
@@ -141,11 +147,11 @@ class Http:
         reason = f"{url.host} did not answer others just now; it is asked again at {when}"
         raise HostDown(feed_id, reason, until=held.until)
 
-    async def _ask(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit) -> Response:
+    async def _ask(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit, most: int) -> Response:
         """One request and its answer, with the hold of its host kept up to date."""
         host = _site(url)
         try:
-            answer = await self._exchange(feed_id, url, headers, limit)
+            answer = await self._exchange(feed_id, url, headers, limit, most)
         except OutOfTime:  # says nothing of the host: others used up the time
             raise
         except TemporarySourceError:
@@ -167,13 +173,15 @@ class Http:
             raise error
         return answer
 
-    async def _exchange(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit) -> Response:
+    async def _exchange(
+        self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit, most: int
+    ) -> Response:
         """Send one request, read its answer whole; everything that can go wrong comes out as a `SourceError`."""
         try:
             self._addresses.check(url.host or "")
             with limit.spent():
                 async with asyncio.timeout(limit.left), self._request(url, headers) as answer:
-                    body = b"" if answer.status in _REDIRECTS else await self._read(answer)
+                    body = b"" if answer.status in _REDIRECTS else await self._read(answer, most)
                     return Response(status=answer.status, url=str(answer.url), headers=answer.headers, body=body)
         except _EXPECTED as error:
             raise _translated(feed_id, url, error, limit) from error
@@ -181,11 +189,11 @@ class Http:
     def _request(self, url: URL, headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         return self._open().get(url, headers={**self._headers, **headers}, allow_redirects=False)
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, answer: aiohttp.ClientResponse, most: int) -> bytes:
         if answer.status in (204, 304):
             return b""
         failed = answer.status >= 400
-        limit = min(_ERROR_BODY, self._max_body) if failed else self._max_body
+        limit = min(_ERROR_BODY, most) if failed else most
         try:
             return await read_bounded(answer, limit)
         except (TooLarge, Undecodable, aiohttp.ClientPayloadError, zlib.error):

@@ -141,6 +141,12 @@ class Entry:
         return frozenset((self.key, *self.aliases))
 
     @property
+    def image_urls(self) -> tuple[str, ...]:
+        """The addresses of its images, each once, in order."""
+        images = (media.url for post in self.posts for media in post.media if media.kind == "image")
+        return tuple(dict.fromkeys(images))
+
+    @property
     def content_hash(self) -> str:
         """SHA-256, in hex, of what a reader would call the thread: title and posts. Not of address, date or count."""
         content = [self.title, *(asdict(post) for post in self.posts)]
@@ -154,6 +160,10 @@ hand."""
 
 EventKind = Literal["new", "grown", "gone"]
 """What a notice tells of a thread: it is there · its posts changed · its own page is gone."""
+
+
+Copy = Literal["", "bare", "pruned"]
+"""What bounds of the archive left of a kept copy: all · all but its pictures · nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +182,7 @@ class Known:
 
     The books, kept by the store in the step that changes the outbox: `queued` are the places (`Delivery.place`) that
     have a delivery of it now, in any state; `pruned` those it was sent to so long ago that the delivery is forgotten.
-    Both in order.
+    Both in order. So is `copy`, of the archive.
     """
 
     feed_id: str
@@ -200,6 +210,7 @@ class Known:
     gone_at: datetime | None = None
     queued: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
+    copy: Copy = ""
 
     def as_entry(self, author: Author) -> Entry:
         """The thread without its content: what is known of it."""
@@ -456,6 +467,23 @@ class NextDue:
     feeds: datetime | None = None
     looks: datetime | None = None
     deliveries: Mapping[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A kept thread that holds what was searched for. `entry` is without posts; `line` is where it was found."""
+
+    entry: Entry
+    posts: int
+    line: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What a search came to, the newest thread first. `damaged`: what could not be searched, in words."""
+
+    found: tuple[Found, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 Form = Literal["plain", "mail", "matrix", "slack"]

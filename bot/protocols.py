@@ -31,6 +31,7 @@ from bot.model import (
     NotModified,
     PollInput,
     Resolved,
+    Search,
     Stored,
     Subscription,
     Trouble,
@@ -154,7 +155,8 @@ class Store(Protocol):
 
         The store keeps the books, here and wherever rows come and go: in the same step, a thread's `queued` are the
         places (`Delivery.place`) that have a row of it. What `changes` says of them counts only for a thread that is
-        not stored yet. A thread that was dropped stays so, unless `changes` queues it again.
+        not stored yet. A thread that was dropped stays so, unless `changes` queues it again. `copy` is "" again for a
+        thread that is among `contents`, whole.
         """
         ...
 
@@ -168,6 +170,42 @@ class Store(Protocol):
         """The thread as it was last kept, or that version of it. Raises `StoreError` if it was kept and cannot be read.
 
         Every version of a whole thread stays until the archive is pruned; None if it was never kept, or is pruned.
+        """
+        ...
+
+    # -- the archive: pictures, search, bounds ----------------------------------------------------
+
+    async def keep_media(self, feed_id: str, key: str, url: str, mime: str, data: bytes) -> None:
+        """Keep a picture of a known thread. `ValueError` for a kind that is not in `pictures.ENDINGS`."""
+        ...
+
+    async def media(self, feed_id: str, key: str) -> Mapping[str, tuple[str, bytes]]:
+        """The kept pictures of the thread as it was last kept: kind and bytes by address. What cannot be read is left
+        out.
+        """
+        ...
+
+    async def missing_media(self, feed_id: str, key: str, urls: Iterable[str]) -> tuple[str, ...]:
+        """Those of these pictures that are not kept; none for a thread that is not known, or whose pictures or copy
+        were pruned.
+        """
+        ...
+
+    async def search(self, text: str, feed_id: str | None = None) -> Search:
+        """The kept threads (of one feed) that hold all words of `text`, by the rules of `bot.search`; also those of
+        authors who are not followed any more. Not old versions.
+
+        May take seconds, in which this store does nothing else: for a store that was opened for reading.
+        """
+        ...
+
+    async def prune_copies(self, now: datetime, *, older_than: datetime | None, most_bytes: int | None) -> bool:
+        """Let go of a part of what was kept longer ago, or is more than so many bytes; says whether more is to do.
+
+        Pictures go first, those of the threads that were read longest ago first; then old versions; then whole copies
+        (`Known.copy` says so, from before it goes). Never what was read within a day, nor what a delivery that is not
+        sent, or growth that was not told, still needs. Copies of authors who were unfollowed count and go, too.
+        What cannot be removed is told in the log and does not raise.
         """
         ...
 

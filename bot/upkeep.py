@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from bot import schedule
 from bot.model import Stored
@@ -15,6 +16,20 @@ from bot.outbox import WAITING
 from bot.protocols import Clock, Store
 
 log = logging.getLogger(__name__)
+
+STEPS = 100
+"""So many parts of a large archive are done at one time, about a second's work; the rest waits for the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveBounds:
+    """How long and how much is kept of the threads, in bytes; None: without end."""
+
+    max_age: timedelta | None = None
+    max_size: int | None = None
+
+
+UNBOUNDED = ArchiveBounds()
 
 
 async def take_back(store: Store, clock: Clock) -> int:
@@ -27,8 +42,15 @@ async def take_back(store: Store, clock: Clock) -> int:
     return len(orphans)
 
 
-async def tidy(store: Store, clock: Clock, pace: schedule.Pace, channels: Iterable[str]) -> None:
-    """Keep the day's backup, forget what was sent long ago, and mend times that a wrong clock left far ahead.
+async def tidy(
+    store: Store,
+    clock: Clock,
+    pace: schedule.Pace,
+    channels: Iterable[str],
+    bounds: ArchiveBounds = UNBOUNDED,
+) -> None:
+    """Keep the day's backup, forget what was sent long ago, mend times that a wrong clock left far ahead, and keep the
+    archive within its bounds.
 
     Raises `StoreError`.
     """
@@ -39,6 +61,17 @@ async def tidy(store: Store, clock: Clock, pace: schedule.Pace, channels: Iterab
     if late:
         # What changed since it was read is left alone: a notice that was sent meanwhile would be sent again.
         await store.amend(late)
+    await prune_archive(store, now, bounds)
+
+
+async def prune_archive(store: Store, now: datetime, bounds: ArchiveBounds) -> None:
+    """Let go of what is older or more than the bounds allow: step by step, so that other work comes in between."""
+    if bounds == UNBOUNDED:
+        return
+    older_than = None if bounds.max_age is None else now - bounds.max_age
+    for _ in range(STEPS):
+        if not await store.prune_copies(now, older_than=older_than, most_bytes=bounds.max_size):
+            return
 
 
 async def _mended(

@@ -72,6 +72,11 @@ class Counting(Files):
             raise self.error()
         super().unlink(path)
 
+    def remove_folder(self, folder: Path) -> None:
+        if self.hit():
+            raise self.error()
+        super().remove_folder(folder)
+
     def sync_folder(self, folder: Path) -> None:
         if self.hit():
             raise self.error()

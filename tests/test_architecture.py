@@ -48,11 +48,14 @@ ALLOWED = {
     "policy": {"model", "hours"},
     "filters": {"model", "policy", "text", "times"},
     "threads": set(),
+    "pictures": set(),
+    "search": {"model", "text"},
+    "media": {"model", "errors", "allowance", "protocols", "pictures", "http"},
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
-    "stores.": {"model", "errors", "text", "times", "stores."},
+    "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"relook", "runners."},
@@ -69,6 +72,7 @@ ALLOWED = {
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
+    *("search", "pictures"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from bot import show, times
@@ -17,7 +17,7 @@ from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
 from bot.compose import alert_title
 from bot.errors import NotFound
-from bot.model import ChannelState, Delivery, DeliveryState, Feed, FeedState, Known
+from bot.model import ChannelState, Delivery, DeliveryState, Entry, Feed, FeedState, Found, Known, Search
 from bot.orders import Drop, Retry, Rows
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
 from bot.protocols import Store
@@ -132,7 +132,7 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
 
 
 async def threads(args: argparse.Namespace, settings: Settings) -> int:
-    """List every thread known, with what became of it."""
+    """List every thread known, with what became of it; or those kept ones that hold some words."""
     async with reading(settings) as store:
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
         chosen = find(feeds.values(), args.author) if args.author else None
@@ -140,6 +140,11 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await store.threads(chosen.id if chosen else None)
         fates = _fates(await outbox_rows(store, settings))
+        if args.search:
+            with show.progress("searching …"):
+                search = await store.search(args.search, chosen.id if chosen else None)
+            _show_found(args, settings, search, _Listed(feeds, {(k.feed_id, k.key): k for k in known}, fates))
+            return 0
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
     if args.json:
         show.document({"threads": [_thread(*row) for row in rows]})
@@ -194,6 +199,66 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
         "version": thread.version or None,
         "gone": times.rfc3339(thread.gone_at),
         "state": fate,
+        "copy": thread.copy or None,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the store says of the threads that a search found."""
+
+    feeds: Mapping[str, Feed]
+    known: Mapping[tuple[str, str], Known]
+    fates: Fates
+
+    def author(self, entry: Entry) -> str:
+        """The author's address, also of one who is not followed any more."""
+        return self.feeds[entry.feed_id].address if entry.feed_id in self.feeds else f"@{entry.author.handle}"
+
+    def state(self, entry: Entry) -> str:
+        """What became of it. Kept threads outlive the author's subscription."""
+        known = self.known.get((entry.feed_id, entry.key))
+        return "unfollowed" if known is None else _fate(known, self.fates)
+
+
+def _show_found(args: argparse.Namespace, settings: Settings, search: Search, listed: _Listed) -> None:
+    if search.damaged:
+        show.note(f"{show.counted(len(search.damaged), 'kept file')} left out; the first: {search.damaged[0]}")
+    if args.json:
+        show.document({"threads": [_found(found, listed) for found in search.found]})
+        return
+    show.table(
+        ("published", "author", "title", "posts", "state", "id", "match"),
+        [
+            (
+                times.moment(found.entry.published, settings.zone),
+                listed.author(found.entry),
+                found.entry.title,
+                str(found.posts),
+                listed.state(found.entry),
+                found.entry.key,
+                found.line,
+            )
+            for found in search.found
+        ],
+        empty="No kept thread holds all of that.",
+    )
+
+
+def _found(found: Found, listed: _Listed) -> dict[str, object]:
+    entry = found.entry
+    known = listed.known.get((entry.feed_id, entry.key))
+    return {
+        "id": entry.key,
+        "author": listed.author(entry),
+        "title": entry.title,
+        "url": entry.url,
+        "posts": found.posts,
+        "published": times.rfc3339(entry.published),
+        "first_seen": times.rfc3339(known.first_seen) if known else None,
+        "state": listed.state(entry),
+        "copy": (known.copy or None) if known else None,
+        "match": found.line,
     }
 
 

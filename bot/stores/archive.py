@@ -1,7 +1,8 @@
 """Each thread as it was read: one JSON file a thread, for people and programs to read without us.
 
-`archive/SOURCE/HANDLE/KEY.json` is the thread as last kept, `KEY.versions/1.json` … what it was before. Written aside,
-synced, then put in place, so a file is whole or not there. Does not know which threads there are: that is the store's.
+`archive/SOURCE/HANDLE/KEY.json` is the thread as last kept, `KEY.versions/1.json` … what it was before, `KEY.media/`
+its pictures (see `media`). Written aside, synced, then put in place, so a file is whole or not there.
+Does not know which threads there are: that is the store's. What goes when there is too much is decided by `pruning`.
 """
 
 from __future__ import annotations
@@ -9,21 +10,29 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
+from bot import search
 from bot.errors import StoreError
-from bot.model import Author, Entry, Media, Post
+from bot.model import Author, Entry, Found, Media, Post, Search
 from bot.stores.files import Files, reason, replace_file
+from bot.stores.media import Pictures, name_of
+from bot.stores.pruning import Pruning
+from bot.stores.rules import newest_found
 
 LONGEST = 120
 """File systems take 255 bytes for a name; this leaves room for the checksum and the ending."""
 
 # Names that Windows keeps for devices, with any ending.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+
+LARGEST = 64 * 1024 * 1024
+"""No thread of ours is larger, in bytes: a page is read up to 8 MB. What is, is not searched."""
 
 
 class Archive:
@@ -32,6 +41,7 @@ class Archive:
     def __init__(self, folder: Path, files: Files | None = None) -> None:
         self._folder = folder
         self._files = files or Files()
+        self.pruning = Pruning(folder, self._files)
 
     def path(self, feed_id: str, key: str) -> Path:
         """Where a thread is kept: always below the folder, and no two threads in one place."""
@@ -63,7 +73,7 @@ class Archive:
         text = json.dumps(_document(entry), indent=1, ensure_ascii=False) + "\n"
         try:
             self._files.make_folder(path.parent)
-            replace_file(self._files, path, [text.encode("utf-8", "backslashreplace")])
+            self.pruning.written(replace_file(self._files, path, [text.encode("utf-8", "backslashreplace")]))
         except OSError as e:
             raise StoreError(f"cannot keep the thread {entry.key} in {path}: {reason(e)}") from e
 
@@ -77,15 +87,83 @@ class Archive:
             return newest
         return self._read(self.version_path(feed_id, key, version), feed_id)
 
-    def _read(self, path: Path, feed_id: str) -> Entry | None:
+    def thread_at(self, path: Path) -> tuple[str, str] | None:
+        """Feed id and key of the thread that this file is of, also where it is gone; None if that cannot be told."""
+        ids = _ids_by_name(path) or self._ids_by_content(path)
+        return ids if ids is not None and self.path(*ids) == path else None
+
+    def _ids_by_content(self, path: Path) -> tuple[str, str] | None:
         try:
-            return _entry(json.loads(self._files.read(path)), feed_id)
+            found = json.loads(self._files.read(path))
+            return str(found["feed"]), str(found["id"])
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    def keep_media(self, feed_id: str, key: str, url: str, mime: str, data: bytes) -> None:
+        """Keep a picture of a thread. Raises `StoreError`; `ValueError` for a kind that is not kept."""
+        self._pictures(feed_id, key).write(url, mime, data)
+        self.pruning.written(len(data))
+
+    def media(self, feed_id: str, key: str, urls: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+        """Those of these pictures that are kept: kind and bytes."""
+        return self._pictures(feed_id, key).read(urls)
+
+    def missing_media(self, feed_id: str, key: str, urls: Iterable[str]) -> tuple[str, ...]:
+        """Those of these pictures that are not kept."""
+        there = self._pictures(feed_id, key).names()
+        return tuple(url for url in urls if name_of(url) not in there)
+
+    def _pictures(self, feed_id: str, key: str) -> Pictures:
+        return Pictures(self.path(feed_id, key).with_suffix(".media"), self._files)
+
+    def search(self, text: str, feed_id: str | None = None) -> Search:
+        """The kept threads (of one feed) that hold all words of a text. One file at a time is in memory.
+
+        Each is read: to look at its bytes first saved nothing (10,000 threads: 1.4 s of CPU either way).
+        """
+        wanted = search.needles(text)
+        found: list[Found] = []
+        damaged: list[str] = []
+        for path in self._newest(feed_id) if wanted else ():
+            try:
+                hit = self._search(path, wanted)
+            except StoreError as e:
+                damaged.append(str(e))
+            else:
+                found += filter(None, (hit,))
+        return Search(found=newest_found(found), damaged=tuple(damaged))
+
+    def _newest(self, feed_id: str | None) -> Iterator[Path]:
+        """The files of all threads as last kept."""
+        authors = self._folder.glob("*/*") if feed_id is None else (self.path(feed_id, "").parent,)
+        return (path for author in authors for path in author.glob("*.json"))
+
+    def _search(self, path: Path, wanted: tuple[str, ...]) -> Found | None:
+        try:
+            if path.stat().st_size > LARGEST:
+                raise StoreError(f"{path} is larger than any thread")
+            return search.found(_parsed(self._files.read(path), path), wanted)
         except FileNotFoundError:
             return None
         except OSError as e:
             raise StoreError(f"cannot read {path}: {reason(e)}") from e
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
-            raise StoreError(f"{path} is damaged: it holds no thread. Remove it, or restore it from a backup.") from e
+
+    def _read(self, path: Path, feed_id: str) -> Entry | None:
+        try:
+            return _parsed(self._files.read(path), path, feed_id)
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise StoreError(f"cannot read {path}: {reason(e)}") from e
+
+
+def _parsed(text: str | bytes, path: Path, feed_id: str | None = None) -> Entry:
+    """The thread that a file holds. Raises `StoreError`."""
+    try:
+        found = json.loads(text)
+        return _entry(found, found["feed"] if feed_id is None else feed_id)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
+        raise StoreError(f"{path} is damaged: it holds no thread. Remove it, or restore it from a backup.") from e
 
 
 def safe_name(text: str) -> str:
@@ -104,6 +182,21 @@ def safe_name(text: str) -> str:
     if len(name) <= LONGEST:
         return name
     return f"{name[: LONGEST // 2]}~{hashlib.sha256(_bytes(text)).hexdigest()[:40]}"
+
+
+def _ids_by_name(path: Path) -> tuple[str, str] | None:
+    """Feed id and key by the names of the file and its folders; None where a name does not say all of it."""
+    source, handle, key = path.parts[-3], path.parts[-2], path.stem
+    try:
+        feed_id = _plain(handle) if source == "~" else f"{_plain(source)}:{_plain(handle)}"
+        return feed_id, _plain(key)
+    except ValueError:
+        return None
+
+
+def _plain(name: str) -> str:
+    """The text whose `safe_name` this is, or another text; `ValueError` where it is of none."""
+    return "" if name == "%" else unquote_to_bytes(name).decode("utf-8", "surrogatepass")
 
 
 def _bytes(text: str) -> bytes:

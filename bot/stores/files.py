@@ -56,6 +56,14 @@ class Files:
         """Remove the file; it may be gone already."""
         path.unlink(missing_ok=True)
 
+    def remove_folder(self, folder: Path) -> None:
+        """Remove the folder if there is nothing in it; it may be gone already."""
+        try:
+            folder.rmdir()
+        except OSError as e:
+            if e.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+
     def sync_folder(self, folder: Path) -> None:
         """Return when the names in the folder are on the disk."""
         fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)

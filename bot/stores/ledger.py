@@ -27,6 +27,7 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Search,
     Stored,
     Subscription,
     Trouble,
@@ -38,6 +39,7 @@ from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
 from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
+from bot.stores.pruning import Bounds, Part, Step
 from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
 
@@ -175,6 +177,56 @@ class Ledger:
 
     def content(self, feed_id: str, key: str, version: int | None) -> Entry | None:
         return self._archive.read(feed_id, key, version)
+
+    # -- the archive's pictures and bounds ----------------------------------------------------------
+
+    def keep_media(self, feed_id: str, key: str, url: str, mime: str, data: bytes) -> None:
+        if self._thread_of((feed_id, key)) is not None:
+            self._archive.keep_media(feed_id, key, url, mime, data)
+
+    def media(self, feed_id: str, key: str) -> dict[str, tuple[str, bytes]]:
+        kept = self._archive.read(feed_id, key)
+        return {} if kept is None else self._archive.media(feed_id, key, kept.image_urls)
+
+    def missing_media(self, feed_id: str, key: str, urls: Iterable[str]) -> tuple[str, ...]:
+        known = self._thread_of((feed_id, key))
+        return () if known is None or known.copy else self._archive.missing_media(feed_id, key, urls)
+
+    def search(self, text: str, feed_id: str | None) -> Search:
+        return self._archive.search(text, feed_id)
+
+    def choose_parts(self, bounds: Bounds, now: datetime) -> Step:
+        """What is to go next, already noted as gone: a crash then leaves a file too many, never a copy too few."""
+        step = self._archive.pruning.step(bounds, now, self._needed_files)
+        chosen = tuple(self._dispensable(step.parts))
+        with self.batch():
+            for part, known in chosen:
+                if known is not None and rules.shrunk(known, part.kind) != known:
+                    self._put_thread(rules.shrunk(known, part.kind))
+        return Step(tuple(part for part, _ in chosen), step.more)
+
+    def remove_parts(self, parts: Iterable[Part]) -> None:
+        """Remove what was chosen, but for threads that were kept anew or queued again meanwhile."""
+        for part, known in self._dispensable(parts):
+            if known is None or rules.shrunk(known, part.kind) == known:
+                self._archive.pruning.remove(part)
+
+    def _dispensable(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Known | None]]:
+        """Those that may go now, each with what is known of its thread: nothing, once unfollowed."""
+        needed = self._needed() if parts else frozenset()
+        for part in parts:
+            thread = self._archive.thread_at(part.thread)
+            known = None if thread is None else self._thread_of(thread)
+            if thread not in needed and rules.may_shrink(known):
+                yield part, known
+
+    def _needed(self) -> frozenset[rules.Thread]:
+        """Threads with a delivery that is not sent: each needs what is kept, whatever it tells."""
+        rows = self.deliveries(rules.UNSENT, None)
+        return frozenset(thread for row in rows if (thread := rules.thread_of(row)) is not None)
+
+    def _needed_files(self) -> frozenset[Path]:
+        return frozenset(self._archive.path(*thread) for thread in self._needed())
 
     # -- sending ----------------------------------------------------------------------------------
 

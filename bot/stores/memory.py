@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from bot import search
 from bot.model import (
     Batch,
     Changes,
@@ -24,10 +25,12 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Search,
     Stored,
     Subscription,
     Trouble,
 )
+from bot.pictures import ENDINGS
 from bot.stores import rules
 
 
@@ -41,6 +44,7 @@ class MemoryStore:
         self._threads: dict[tuple[str, str], Known] = {}
         self._contents: dict[tuple[str, str], Entry] = {}
         self._versions: dict[tuple[str, str, int], Entry] = {}
+        self._media: dict[tuple[str, str], dict[str, tuple[str, bytes]]] = {}
         self._deliveries: dict[str, Delivery] = {}
         self._channels: dict[str, ChannelState] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -150,6 +154,64 @@ class MemoryStore:
 
     def _content(self, feed_id: str, key: str, version: int | None) -> Entry | None:
         return self._contents.get((feed_id, key)) if version is None else self._versions.get((feed_id, key, version))
+
+    # -- the archive: pictures, search, bounds ----------------------------------------------------
+
+    async def keep_media(self, feed_id: str, key: str, url: str, mime: str, data: bytes) -> None:
+        if mime not in ENDINGS:
+            raise ValueError(f"{mime} is not kept")
+        if (feed_id, key) in self._threads:
+            self._media.setdefault((feed_id, key), {})[url] = mime, data
+
+    async def media(self, feed_id: str, key: str) -> Mapping[str, tuple[str, bytes]]:
+        entry, there = self._contents.get((feed_id, key)), self._media.get((feed_id, key), {})
+        return {url: there[url] for url in (entry.image_urls if entry else ()) if url in there}
+
+    async def missing_media(self, feed_id: str, key: str, urls: Iterable[str]) -> tuple[str, ...]:
+        known, there = self._threads.get((feed_id, key)), self._media.get((feed_id, key), {})
+        return () if known is None or known.copy else tuple(url for url in urls if url not in there)
+
+    async def search(self, text: str, feed_id: str | None = None) -> Search:
+        wanted = search.needles(text)
+        entries = (entry for ids, entry in self._contents.items() if wanted and feed_id in (None, ids[0]))
+        return Search(found=rules.newest_found(filter(None, (search.found(entry, wanted) for entry in entries))))
+
+    async def prune_copies(self, now: datetime, *, older_than: datetime | None, most_bytes: int | None) -> bool:
+        needed = {rules.thread_of(row) for row in self._deliveries.values() if row.state in rules.UNSENT}
+        parts = sorted(self._parts())
+        left = sum(size for *_, size in parts)
+        for kind, when, thread, size in parts:
+            too_much = most_bytes is not None and left > most_bytes
+            too_old = older_than is not None and when < older_than
+            may_go = thread not in needed and rules.may_shrink(self._threads.get(thread)) and when <= now - rules.YOUNG
+            if may_go and (too_much or too_old):
+                self._let_go(kind, thread)
+                left -= size
+        return False
+
+    def _parts(self) -> Iterator[tuple[rules.Kind, datetime, rules.Thread, int]]:
+        """What is kept, in parts that can go without the rest: when the thread was read, and the part's size."""
+        for thread, entry in self._contents.items():
+            when = entry.read_at or rules.LONG_AGO
+            if media := self._media.get(thread):
+                yield rules.Kind.MEDIA, when, thread, sum(len(data) for _, data in media.values())
+            if old := self._old_versions(thread):
+                yield rules.Kind.VERSIONS, when, thread, sum(len(str(self._versions[ids])) for ids in old)
+            yield rules.Kind.COPY, when, thread, len(str(entry))
+
+    def _let_go(self, kind: rules.Kind, thread: rules.Thread) -> None:
+        if kind == rules.Kind.MEDIA:
+            del self._media[thread]
+        for ids in self._old_versions(thread) if kind == rules.Kind.VERSIONS else ():
+            del self._versions[ids]
+        if kind == rules.Kind.COPY:
+            gone = self._contents.pop(thread)
+            del self._versions[(*thread, gone.version)]
+        if thread in self._threads:
+            self._threads[thread] = rules.shrunk(self._threads[thread], kind)
+
+    def _old_versions(self, thread: rules.Thread) -> list[tuple[str, str, int]]:
+        return [ids for ids in self._versions if ids[:2] == thread and ids[2] != self._contents[thread].version]
 
     # -- sending ----------------------------------------------------------------------------------
 

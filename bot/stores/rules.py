@@ -7,14 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 
-from bot.model import Author, Batch, Changes, ChannelState, Delivery, Entry, Feed, Item, Known
+from bot.model import (
+    Author,
+    Batch,
+    Changes,
+    ChannelState,
+    Copy,
+    Delivery,
+    DeliveryState,
+    Entry,
+    Feed,
+    Found,
+    Item,
+    Known,
+)
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """When a feed that was never polled, or a look without a time, is said to be due."""
 
 CLAIMABLE = frozenset({"pending", "unknown"})
+
+YOUNG = timedelta(days=1)
+"""Nothing of a thread that was read so recently is pruned."""
+
+
+class Kind(IntEnum):
+    """What a part of a kept thread is, in the order of leaving: left by an interrupted write, pictures, old versions,
+    the thread.
+    """
+
+    DRAFT = 0
+    MEDIA = 1
+    VERSIONS = 2
+    COPY = 3
+
+
+UNSENT: frozenset[DeliveryState] = frozenset({"pending", "sending", "unknown", "dead"})
+"""Deliveries that need what is kept of their thread; a dead one may be sent again by hand."""
 
 
 def accepts(stored: Delivery | None) -> bool:
@@ -43,10 +75,12 @@ def booked(
 
     `withdrawn` are the deliveries that the commit really removes. What a commit says of a stored thread's books
     does not count: whoever made it may have read the thread before the outbox changed. For the same reason a thread
-    that was dropped by hand stays so, unless the commit queues it again.
+    that was dropped by hand stays so, unless the commit queues it again. Nor does what it says of the kept copy: that
+    is whole again where the commit keeps it anew.
     """
     gone, queued = _places_by_thread(withdrawn), _places_by_thread(changes.deliveries)
     given = {(known.feed_id, known.key): known for known in changes.known}
+    kept = {(entry.feed_id, entry.key) for entry in changes.contents if entry.whole}
     for thread in dict.fromkeys((*given, *gone, *queued)):
         before = stored(thread)
         after = given.get(thread, before)
@@ -56,6 +90,7 @@ def booked(
             after = before
         books = before or after
         places = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
+        after = replace(after, copy="" if thread in kept else books.copy)
         yield _with_books(after, places, books.pruned)
 
 
@@ -105,6 +140,20 @@ def claimed(delivery: Delivery, now: datetime) -> Delivery:
 def keeps(stored: Entry | None, given: Entry) -> bool:
     """Whether `given` is kept in place of what was: never a card in place of the whole thread."""
     return given.whole or stored is None or not stored.whole
+
+
+def may_shrink(known: Known | None) -> bool:
+    """Whether bounds of the archive may take from the thread's copy, as far as what is known of it goes.
+
+    Not while its own page waits to be read, nor while it has grown and nobody was told: that needs both versions.
+    """
+    return known is None or (known.state != "waiting" and (not known.told or known.told == known.version))
+
+
+def shrunk(known: Known, kind: Kind) -> Known:
+    """The thread once such a part of its copy is gone."""
+    left: Copy = "pruned" if kind == Kind.COPY else "bare" if kind == Kind.MEDIA and not known.copy else known.copy
+    return replace(known, copy=left)
 
 
 def told_by(delivery: Delivery, read: Callable[[int | None], Entry | None]) -> tuple[Entry | None, Entry | None]:
@@ -169,6 +218,11 @@ def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:
     return tuple(sorted(threads, key=_age))
 
 
-def _age(known: Known) -> tuple[float, str, str]:
-    age = float("inf") if known.published is None else -known.published.timestamp()
-    return age, known.key, known.feed_id
+def newest_found(found: Iterable[Found]) -> tuple[Found, ...]:
+    """In the same order."""
+    return tuple(sorted(found, key=lambda found: _age(found.entry)))
+
+
+def _age(thread: Known | Entry) -> tuple[float, str, str]:
+    age = float("inf") if thread.published is None else -thread.published.timestamp()
+    return age, thread.key, thread.feed_id

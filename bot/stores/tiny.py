@@ -27,6 +27,7 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Search,
     Stored,
     Subscription,
     Trouble,
@@ -34,6 +35,7 @@ from bot.model import (
 from bot.stores.files import Files, reason
 from bot.stores.ledger import Ledger
 from bot.stores.lock import Lock, owner
+from bot.stores.pruning import Bounds
 from bot.stores.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -162,6 +164,29 @@ class TinyStore:
 
     async def content(self, feed_id: str, key: str, version: int | None = None) -> Entry | None:
         return await self._ask(lambda: self._ledger.content(feed_id, key, version))
+
+    # -- the archive: pictures, search, bounds ----------------------------------------------------
+
+    async def keep_media(self, feed_id: str, key: str, url: str, mime: str, data: bytes) -> None:
+        await self._change(lambda: self._ledger.keep_media(feed_id, key, url, mime, data))
+
+    async def media(self, feed_id: str, key: str) -> Mapping[str, tuple[str, bytes]]:
+        return await self._ask(lambda: self._ledger.media(feed_id, key))
+
+    async def missing_media(self, feed_id: str, key: str, urls: Iterable[str]) -> tuple[str, ...]:
+        wanted = tuple(urls)
+        return await self._ask(lambda: self._ledger.missing_media(feed_id, key, wanted))
+
+    async def search(self, text: str, feed_id: str | None = None) -> Search:
+        return await self._ask(lambda: self._ledger.search(text, feed_id))
+
+    async def prune_copies(self, now: datetime, *, older_than: datetime | None, most_bytes: int | None) -> bool:
+        bounds = Bounds(older_than=older_than, most_bytes=most_bytes)
+        step = await self._change(lambda: self._ledger.choose_parts(bounds, now))
+        if step.parts:
+            # A job of its own: the one before is on the disk when this begins.
+            await self._change(lambda: self._ledger.remove_parts(step.parts))
+        return step.more
 
     # -- sending ----------------------------------------------------------------------------------
 
