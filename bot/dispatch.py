@@ -96,12 +96,12 @@ class Dispatcher:
             sends.append(dispatched)
         return dispatched
 
-    async def send(self, channel: Channel, batch: Batch) -> None:
-        """Send a batch past the outbox, as `test` and `unroll` do. Raises `ChannelError`."""
+    async def send(self, channel: Channel, batch: Batch) -> str:
+        """Send a batch past the outbox, as `test` and `unroll` do; return the receipt. Raises `ChannelError`."""
         if channel.name not in self._ready:
             await channel.check()
             self._ready.add(channel.name)
-        await channel.send(compose(batch, channel.limits, zone=self.zone))
+        return await channel.send(compose(batch, channel.limits, zone=self.zone))
 
     async def _send(self, channel: Channel, batch: Batch, before: ChannelState) -> ChannelError | None:
         try:
