@@ -31,7 +31,7 @@ from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
-from bot.settings import ChannelSection, Settings
+from bot.settings import ChannelKeys, ChannelSection, Settings
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -269,7 +269,9 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
 
 def build_channel(name: str, section: BaseModel, settings: Settings) -> Channel:
     """One channel, with its options as plain arguments."""
-    options = {key: _plain(value) for key, value in section if value is not None}
+    # What is said of notices is not the channel's business: a policy is made of it.
+    said = ((key, value) for key, value in section if key not in ChannelKeys.model_fields)
+    options = {key: _plain(value) for key, value in said if value is not None}
     kind = str(options.pop("kind", "url"))
     gap = options.pop("gap", None)
     if gap is not None:

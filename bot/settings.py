@@ -12,12 +12,13 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import UTC, timedelta, tzinfo
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,9 +26,11 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ByteSize,
     ConfigDict,
     Discriminator,
     Field,
+    PlainValidator,
     SecretStr,
     Tag,
     ValidationError,
@@ -43,8 +46,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot import filters, policy
 from bot.errors import SettingsError
+from bot.hours import Digest, QuietHours
+from bot.model import EventKind
+from bot.policy import Policies, Policy, Rule, Summary, Updates
 from bot.redact import secrets_in_url
+from bot.text import one_line, shorten
+
+T = TypeVar("T")
 
 PREFIX = "KEEPCURRENT_"
 FILE_VARIABLE = "KEEPCURRENT_SETTINGS"
@@ -82,7 +92,50 @@ def _at_least_a_second(value: timedelta) -> timedelta:
 
 
 AtLeastASecond = Annotated[Duration, AfterValidator(_at_least_a_second)]
+
+
+def _at_least_a_day(value: timedelta) -> timedelta:
+    if value < timedelta(days=1):
+        raise ValueError("must be at least 1d")
+    return value
+
+
+AtLeastADay = Annotated[Duration, AfterValidator(_at_least_a_day)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+def _is_a_zone(value: str) -> str:
+    try:
+        if value:
+            ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f'"{value}" is no IANA time zone; write it like Europe/Paris') from error
+    return value
+
+
+ZoneName = Annotated[str, AfterValidator(_is_a_zone)]
+
+
+def _names_in(value: object) -> object:
+    """A list; from the environment also its items with commas between them, or JSON. One alone is a list too."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith(('["', "[]")):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError('is no JSON list; write it like ["one", "two"]') from error
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _at_least_a_megabyte(value: ByteSize) -> ByteSize:
+    if value < 1_000_000:
+        raise ValueError('must be at least "1MB"')
+    return value
+
+
+Size = Annotated[ByteSize, AfterValidator(_at_least_a_megabyte)]
+"""A number of bytes from `10MB` or `5GB`."""
 
 
 class Section(BaseModel):
@@ -148,15 +201,6 @@ class Delivery(Section):
     timeout: AtLeastASecond = timedelta(seconds=20)
 
 
-def _names_in(value: object) -> object:
-    """A list; from the environment also its items with commas between them, or JSON. One alone is a list too."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith(('["', "[]")):
-        return json.loads(value)
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
 class Alerts(Section):
     """`[alerts]`: who is told when something goes wrong, and how soon."""
 
@@ -165,7 +209,129 @@ class Alerts(Section):
     silence: Duration = timedelta(days=7)
 
 
-class ChannelSection(Section):
+class Archive(Section):
+    """`[archive]`: how long and how much is kept. `max_age` None: for ever."""
+
+    max_age: AtLeastADay | None = None
+    max_size: Size = ByteSize(5_000_000_000)
+    max_media: Size = ByteSize(10_000_000)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Archive:
+        if self.max_media > self.max_size:
+            raise ValueError("max_media must not be larger than max_size")
+        return self
+
+
+# -- what is said of notices --------------------------------------------------------------------------------
+
+Off = Literal["off"]
+
+
+def _off_or(read: Callable[[str], T]) -> Callable[[object], T | Off]:
+    """A reader of what `read` takes, or of "off"."""
+
+    def read_or_off(value: object) -> T | Off:
+        if isinstance(value, str):
+            return "off" if value.strip().casefold() == "off" else read(value)
+        if value is None or isinstance(value, (bool, int, float, list, dict)):
+            raise ValueError("is not a text")
+        return cast("T", value)
+
+    return read_or_off
+
+
+def _age(text: str) -> timedelta:
+    return _at_least_a_second(duration(text))
+
+
+def _patterns_in(value: object) -> object:
+    """Like `_names_in`; a comma inside /…/ parts nothing."""
+    if not isinstance(value, str) or value.lstrip().startswith(('["', "[]")):
+        return _names_in(value)
+    return re.findall(r"/.+?/(?=\s*(?:,|$))|[^,\s][^,]*", value)
+
+
+def _patterns(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) > filters.MOST_PATTERNS:
+        raise ValueError(f"holds more than {filters.MOST_PATTERNS}; join some in one expression: /this|that/")
+    return tuple(filters.checked(value) for value in values)
+
+
+Patterns = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_patterns_in), AfterValidator(_patterns)]
+
+
+def _languages(values: tuple[str, ...]) -> tuple[str, ...]:
+    codes = tuple(value.strip().casefold() for value in values)
+    for code, value in zip(codes, values, strict=True):
+        if code not in LANGUAGES:
+            shown = shorten(one_line(value), 40)
+            raise ValueError(f'"{shown}" is no language; write the two letters of ISO 639-1, like en, fr or ja')
+    return codes
+
+
+_CODES = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en "
+    "eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv "
+    "ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne "
+    "ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st "
+    "su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"
+)
+LANGUAGES = frozenset(_CODES.split())
+"""The codes of ISO 639-1."""
+
+
+Languages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names_in), AfterValidator(_languages)]
+
+
+class NoticeKeys(BaseModel):
+    """What `[channels.X]` and `[[follow]]` may both say of notices; None: nothing is said.
+
+    The names are those of `Policy`. "off" in [[follow]] undoes what the channel says.
+    """
+
+    summary: Summary | None = None
+    budget: int | None = Field(default=None, ge=80, le=20_000)
+    events: Annotated[tuple[EventKind, ...], NoDecode, BeforeValidator(_names_in)] | None = None
+    updates: Updates | None = None
+    settle: Duration | None = None
+    digest: Annotated[Digest | Off, PlainValidator(_off_or(Digest.parse))] | None = None
+    quiet_hours: Annotated[QuietHours | Off, PlainValidator(_off_or(QuietHours.parse))] | None = None
+    include: Patterns | None = None
+    exclude: Patterns | None = None
+    min_posts: int | None = Field(default=None, ge=0, le=10_000)
+    languages: Languages | None = None
+    max_age: Annotated[timedelta | Off, PlainValidator(_off_or(_age))] | None = None
+
+    def said(self) -> dict[str, object]:
+        """The fields of `Policy` that are said here."""
+        given = {name: getattr(self, name) for name in NoticeKeys.model_fields}
+        said = {name: value for name, value in given.items() if value is not None}
+        for name in ("digest", "quiet_hours", "max_age"):
+            if said.get(name) == "off":
+                said[name] = None
+        if "events" in said:
+            said["events"] = frozenset(said["events"])
+        return said
+
+
+class ChannelKeys(NoticeKeys):
+    """What every `[channels.X]` may say that is not for the channel itself: how its notices are made, and which."""
+
+    timezone: ZoneName | None = None
+    images: bool | None = None
+
+    def policy(self, default: Policy) -> Policy:
+        """The channel's own policy."""
+        said = self.said()
+        if self.timezone:
+            said["zone"] = ZoneInfo(self.timezone)
+        if self.images is not None:
+            said["images"] = self.images
+        return replace(default, **said)  # type: ignore[arg-type]
+
+
+class ChannelSection(Section, ChannelKeys):
     """What every `[channels.X]` may say."""
 
     gap: Duration | None = None
@@ -189,6 +355,14 @@ class EmailChannel(ChannelSection):
     sender: str
     sender_name: str = "keepcurrent"
     to: str
+    unsubscribe: str | None = None
+
+    @field_validator("unsubscribe")
+    @classmethod
+    def _leads_somewhere(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"(?:mailto:[!#-;=?A-~]+@|https://)[!#-+\--;=?A-~]+", value):
+            raise ValueError("must be an address like mailto:you@example.org or https://example.org/stop")
+        return value
 
 
 class MatrixChannel(ChannelSection):
@@ -224,7 +398,7 @@ class ConsoleChannel(ChannelSection):
     kind: Literal["console"]
 
 
-class ForeignChannel(BaseModel):
+class ForeignChannel(ChannelKeys):
     """`kind = "package.module:name"`: somebody else's channel; what else stands here is handed to it."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
@@ -298,11 +472,12 @@ class Sources(Section):
     threadreader: ThreadReaderSource = ThreadReaderSource()
 
 
-class Follow(Section):
-    """`[[follow]]`: an author, or several addresses of one."""
+class Follow(Section, NoticeKeys):
+    """`[[follow]]`: an author, or several addresses of one; and what is said of their notices alone."""
 
     author: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    archive_media: bool | None = None
 
     @field_validator("author", "channels", mode="before")
     @classmethod
@@ -330,24 +505,16 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
-    timezone: str = ""
+    timezone: ZoneName = ""
+    archive_media: bool = False
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names_in)] = ()
     poll: Poll = Poll()
     sources: Sources = Sources()
     channels: dict[Name, AnyChannel] = Field(default_factory=dict)
     delivery: Delivery = Delivery()
     alerts: Alerts = Alerts()
+    archive: Archive = Archive()
     follow: tuple[Follow, ...] = ()
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            if value:
-                ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f'"{value}" is no IANA time zone; write it like Europe/Paris') from error
-        return value
 
     @field_validator("allow_private_hosts")
     @classmethod
@@ -377,6 +544,30 @@ class Settings(BaseSettings):
             if name not in self.channels:
                 yield f'{where}: there is no channel "{name}"{_nearest(name, self.channels)}'
 
+    def policies(self, locate: Callable[[str], str]) -> Policies:
+        """What was said about notices. `locate` gives the id of an address's feed, "" if only a site knows it."""
+        default = Policy(zone=self.zone)
+        return Policies(
+            channels={name: channel.policy(default) for name, channel in self.channels.items()},
+            rules=tuple(_rule(follow, locate) for follow in self.follow),
+            default=default,
+            archive_media=self.archive_media,
+        )
+
+    def remarks(self, known_languages: Collection[str] = ()) -> Iterator[str]:
+        """What is said of notices that is allowed but makes little sense, and what happens then.
+
+        `known_languages`: those that can be recognised; empty: not judged.
+        """
+        default = Policy(zone=self.zone)
+        for name, channel in self.channels.items():
+            yield from (f"[channels.{name}] {r}" for r in _remarks(channel, channel.policy(default), known_languages))
+        for follow in self.follow:
+            rule = _rule(follow, lambda _: "")
+            there = [channel.policy(default) for name, channel in self.channels.items() if rule.leads_to(name)]
+            found = (r for own in there for r in _remarks(follow, rule.over(own), known_languages))
+            yield from (f"[[follow]] {follow.author[0]} {remark}" for remark in dict.fromkeys(found))
+
     @property
     def zone(self) -> tzinfo:
         """How dates are shown; the machine's own zone where none is set."""
@@ -399,7 +590,41 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _File(settings_cls)
+
+
+class _File(TomlConfigSettingsSource):
+    """The settings file. Only the environment parts texts at commas: here "Hello, world" is one phrase."""
+
+    def __call__(self) -> dict[str, Any]:
+        data = super().__call__()
+        channels, follows = data.get("channels"), data.get("follow")
+        for section in (*(channels.values() if isinstance(channels, dict) else ()), *_list(follows)):
+            for key in ("include", "exclude"):
+                if isinstance(section, dict) and isinstance(section.get(key), str):
+                    section[key] = [section[key]]
+        return data
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _rule(follow: Follow, locate: Callable[[str], str]) -> Rule:
+    return Rule(
+        addresses=follow.author,
+        feed_ids=frozenset(filter(None, map(locate, follow.author))),
+        channels=follow.channels,
+        said=follow.said(),
+        archive_media=follow.archive_media,
+    )
+
+
+def _remarks(keys: NoticeKeys, merged: Policy, known_languages: Collection[str]) -> Iterator[str]:
+    for pattern in (*(keys.include or ()), *(keys.exclude or ())):
+        if filters.found_everywhere(pattern):
+            yield f"{pattern} is found in an empty text too; did you mean + instead of *?"
+    yield from policy.remarks(merged, keys.said(), known_languages)
 
 
 # -- reading ------------------------------------------------------------------------------------------------
@@ -559,7 +784,7 @@ def _paths(names: Names) -> Iterator[str]:
 
 def _problem(item: ErrorDetails, path: Path | None, environ: Mapping[str, str]) -> str:
     """One line for one thing wrong: where it stands, what is wrong, what was meant."""
-    loc = [str(part) for i, part in enumerate(item["loc"]) if not (item["loc"][0] == "channels" and i == 2)]
+    loc = _names_of_place(item["loc"])
     variable = PREFIX + "__".join(loc).upper()
     section = PREFIX + "__".join(loc[:2]).upper() + "__"
     if any(name.upper() == variable for name in environ):
@@ -575,7 +800,16 @@ def _problem(item: ErrorDetails, path: Path | None, environ: Mapping[str, str]) 
     return f"{where}: {_WORDS.get(item['type'], item['msg'].removeprefix('Value error, ').removeprefix('Input '))}"
 
 
+def _names_of_place(loc: Sequence[int | str]) -> list[str]:
+    """The names on the way to what is wrong: without the kind of a channel, and without places in a list of values."""
+    if loc and loc[0] == "follow":
+        return [str(part) for i, part in enumerate(loc) if i < 2 or isinstance(part, str)]
+    return [str(part) for i, part in enumerate(loc) if isinstance(part, str) and not (loc[0] == "channels" and i == 2)]
+
+
 _WORDS = {
+    "byte_size": 'is not a size; write it like "10MB" or "5GB"',
+    "byte_size_unit": 'is not a size; write it like "10MB" or "5GB"',
     "path_type": "is not a path",
     "tuple_type": "is not a list",
     "dict_type": "is not a table",

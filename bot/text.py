@@ -23,12 +23,12 @@ WEB_LINK = re.compile(r"https?://[^\s<>\"\u3000-\u303f\uff00-\uffef]+", re.IGNOR
 _LINK_END = ".,;:!?'\"…)]}*_~`"
 _LONGEST_LINK = 4_000
 """Browsers and mail readers take about 2,000 characters; what is longer is shown, not linked."""
-_UNSPACED = (
+UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U00020000-\U0003ffff"
 )
 """Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
-_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 _WIDE_STOP = "。！？｡"
 
 # -- cleaning ----------------------------------------------------------------------------------------

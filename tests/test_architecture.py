@@ -52,10 +52,13 @@ ALLOWED = {
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule"},
     "dispatch": {"model", "errors", "protocols", "compose.", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
+    "hours": set(),
+    "policy": {"model", "hours"},
+    "filters": {"model", "policy", "text", "times"},
     "threads": set(),
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
-    "settings": {"errors", "redact"},
+    "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
@@ -73,7 +76,7 @@ ALLOWED = {
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "render"),
-    *("orders", "outbox", "alerts", "growth", "markdown"),
+    *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "markdown"),
     *("compose.__init__", "compose.fit", "compose.forms", "compose.titles", "compose.told", "compose.view"),
     "compose.wording",
 ]

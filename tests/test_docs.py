@@ -7,12 +7,14 @@ import shlex
 import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot import cli
 from bot.commands.setting import example
-from bot.settings import CHANNEL_MODELS, Settings, load, made
+from bot.policy import Policy
+from bot.settings import CHANNEL_MODELS, Archive, Follow, Settings, load, made
 from tests.trials.__main__ import TRIALS
 
 ROOT = Path(__file__).parents[1]
@@ -58,12 +60,17 @@ def test_every_commented_setting_is_valid(tmp_path):
     assert settings.follow[0].author == ("@morcos_pierre",)
 
 
+def load_uncommented() -> dict[str, Any]:
+    return tomllib.loads(uncommented())
+
+
 def test_the_example_shows_the_defaults():
-    """A commented value of [poll], [delivery], [alerts] and [sources] is the default, but for what has none."""
-    shown = tomllib.loads(uncommented())
+    """A commented value of [poll], [delivery], [alerts], [archive] and [sources] is the default, where there is one."""
+    shown = load_uncommented()
     shown["poll"].pop("contact")
     shown["alerts"].pop("channels")
-    sections = {name: shown[name] for name in ("poll", "delivery", "alerts", "sources")}
+    shown["archive"].pop("max_age")
+    sections = {name: shown[name] for name in ("poll", "delivery", "alerts", "archive", "sources")}
 
     assert made(**sections).model_dump() == made().model_dump()
 
@@ -71,9 +78,19 @@ def test_the_example_shows_the_defaults():
 def test_the_example_names_every_setting():
     """Every key that can be set is explained where it is set."""
     shown = EXAMPLE + "KEY_file"
-    for model in (*CHANNEL_MODELS.values(), Settings):
+    for model in (*CHANNEL_MODELS.values(), Settings, Follow, Archive):
         for name in model.model_fields:
             assert re.search(rf"\b{name}\b", shown), name
+
+
+def test_the_example_shows_the_default_of_what_is_said_of_notices():
+    """A commented key of notices is the default, but for those of which the default is to have none."""
+    shown = load_uncommented()["channels"]["screen"]
+    for name in ("digest", "quiet_hours", "include", "exclude", "languages", "max_age", "timezone"):
+        shown.pop(name)
+    policy = made(channels={"screen": shown}).policies(lambda _: "").channels["screen"]
+
+    assert policy == Policy(zone=policy.zone)
 
 
 def test_every_command_of_the_readme_exists():
@@ -94,6 +111,15 @@ def test_the_readme_s_settings_are_valid(tmp_path):
         path.write_text(EXAMPLE + written)
 
         assert len(load(path).channels) == 1
+
+
+def test_the_readme_s_example_of_notices_is_valid(tmp_path):
+    """Its keys load for a channel of any kind, and nothing in it is remarked on."""
+    (block,) = blocks("toml")
+    path = tmp_path / "settings.toml"
+    path.write_text(block.replace("[channels.team]", '[channels.team]\nkind = "console"'))
+
+    assert list(load(path).remarks()) == []
 
 
 def test_the_readme_table_lists_every_command():

@@ -89,6 +89,8 @@ def _settings_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
         yield False, "channels: there is none; add a [channels.NAME] table, `keepcurrent init` shows how"
     for problem in settings.unknown_channels():
         yield False, problem
+    for remark in settings.remarks():
+        yield True, remark
 
 
 def _data_folder(folder: Path) -> tuple[bool, str]:

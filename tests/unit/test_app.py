@@ -62,6 +62,24 @@ def test_each_kind_of_channel_is_built(section, gap):
     assert (channel.name, channel.gap) == ("me", gap)
 
 
+NOTICE_KEYS = {
+    "summary": "full",
+    "events": ["new"],
+    "digest": "hourly",
+    "quiet_hours": "off",
+    "include": ["a"],
+    "min_posts": 2,
+    "timezone": "UTC",
+    "images": True,
+}
+
+
+@pytest.mark.parametrize("section", [{"url": "json://x"}, {"kind": "console"}, {"kind": "tests.fakes:FakeChannel"}])
+def test_what_is_said_of_notices_is_not_handed_to_the_channel(section):
+    """It would not know what to do with it."""
+    assert app.build_channels(made(channels={"me": {**section, **NOTICE_KEYS}}))["me"].name == "me"
+
+
 def test_the_time_for_one_send_reaches_the_channel():
     """`[delivery] timeout` is what a send may take."""
     channel = app.build_channels(made(channels={"me": {"url": "json://x"}}, delivery={"timeout": "9s"}))["me"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.errors import SettingsError
-from bot.settings import Settings, duration, find_file, load, made
+from bot.hours import Digest, QuietHours
+from bot.policy import Policy, Rule
+from bot.settings import Archive, NoticeKeys, Settings, duration, find_file, load, made
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +220,7 @@ def test_a_foreign_channel_keeps_its_own_keys(read):
     """A dotted kind is somebody else's: what stands beside it is handed on."""
     channel = read('[channels.me]\nkind = "some.module:Channel"\nspeed = 3\n').channels["me"]
 
-    assert dict(channel) == {"kind": "some.module:Channel", "speed": 3, "gap": None}
+    assert {name: value for name, value in channel if value is not None} == {"kind": "some.module:Channel", "speed": 3}
 
 
 def test_the_zone(read):
@@ -246,3 +249,244 @@ def test_values_alone_ignore_the_environment(monkeypatch):
     monkeypatch.setenv("KEEPCURRENT_POLL__BURST", "9")
 
     assert made(poll={"per_host": 3}).poll.burst == 5
+
+
+# -- what is said of notices --------------------------------------------------------------------------------
+
+ME = '[channels.me]\nkind = "console"\n'
+KINDS = {
+    "url": 'url = "json://x"',
+    "email": 'kind = "email"\nhost = "x"\nsender = "a@x"\nto = "b@x"',
+    "matrix": 'kind = "matrix"\nhomeserver = "https://x"\nroom = "!a:x"\ntoken = "t"',
+    "slack": 'kind = "slack"\nwebhook = "https://x"',
+    "console": 'kind = "console"',
+    "foreign": 'kind = "tests.fakes:FakeChannel"',
+}
+ALL_KEYS = """
+summary = "full"
+budget = 300
+events = ["new", "gone"]
+updates = "digest"
+settle = "5m"
+digest = "weekly Mon 8:00"
+quiet_hours = "22:00-07:00"
+include = ["cyber", "/nis ?2/"]
+exclude = "sponsored"
+min_posts = 3
+languages = ["EN", "fr"]
+max_age = "30d"
+"""
+SAID = {
+    "summary": "full",
+    "budget": 300,
+    "events": frozenset(["new", "gone"]),
+    "updates": "digest",
+    "settle": timedelta(minutes=5),
+    "digest": Digest.parse("weekly mon 08:00"),
+    "quiet_hours": QuietHours.parse("22:00-07:00"),
+    "include": ("cyber", "/nis ?2/"),
+    "exclude": ("sponsored",),
+    "min_posts": 3,
+    "languages": ("en", "fr"),
+    "max_age": timedelta(days=30),
+}
+
+
+def nowhere(_: str) -> str:
+    return ""
+
+
+def own(settings: Settings, name: str = "me") -> Policy:
+    return settings.policies(nowhere).channels[name]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_channel_takes_what_is_said_of_notices(read, kind):
+    """All the keys, and its own time zone and pictures."""
+    text = f'timezone = "UTC"\n[channels.me]\n{KINDS[kind]}\n{ALL_KEYS}timezone = "Asia/Tokyo"\nimages = true\n'
+
+    assert own(read(text)) == Policy(**SAID, zone=ZoneInfo("Asia/Tokyo"), images=True)
+
+
+def test_every_field_of_a_policy_can_be_set():
+    """Each is a key of channels, and but for the zone and pictures, of [[follow]]."""
+    fields = {field.name for field in dataclasses.fields(Policy)}
+
+    assert set(NoticeKeys.model_fields) == set(SAID) == fields - {"zone", "images"}
+
+
+def test_a_channel_that_says_nothing_goes_by_the_defaults(read):
+    """In the zone of all."""
+    assert own(read(f'timezone = "Asia/Tokyo"\n{ME}')) == Policy(zone=ZoneInfo("Asia/Tokyo"))
+
+
+def test_a_follow_is_a_rule(read):
+    """With what it says, and the authors that can be told offline."""
+    text = f'{ME}[[follow]]\nauthor = ["@ann", "https://x/1"]\nchannels = "me"\narchive_media = true\n{ALL_KEYS}'
+    policies = read(f"archive_media = false\n{text}").policies({"@ann": "threadreader:ann", "https://x/1": ""}.get)
+    ids = frozenset(["threadreader:ann"])
+    rule = Rule(addresses=("@ann", "https://x/1"), feed_ids=ids, channels=("me",), said=SAID, archive_media=True)
+
+    assert (policies.rules, policies.archive_media) == ((rule,), False)
+
+
+def test_a_follow_that_says_nothing_is_a_rule_too(read):
+    """Only where its threads go."""
+    rules = read(f'{ME}[[follow]]\nauthor = "@ann"\n').policies(nowhere).rules
+
+    assert rules == (Rule(addresses=("@ann",)),)
+
+
+def test_off_and_nothing_undo_what_the_channel_says(read):
+    """`[[follow]]` wins, also with "off", an empty list and zero."""
+    undo = 'digest = "off"\nquiet_hours = "OFF"\nmax_age = "off"\nmin_posts = 0\n'
+    undo += "include = []\nexclude = []\nlanguages = []\n"
+    settings = read(f'[channels.me]\n{KINDS["console"]}\n{ALL_KEYS}[[follow]]\nauthor = "@a"\n{undo}')
+    (rule,) = settings.policies(nowhere).rules
+    kept = {name: SAID[name] for name in ("summary", "budget", "events", "updates", "settle")}
+
+    assert rule.over(own(settings)) == Policy(**kept, zone=settings.zone)
+
+
+def test_off_is_another_setting_than_none(read):
+    """So that a running bot sees that it was added."""
+    follow = f'{ME}[[follow]]\nauthor = "@a"\n'
+
+    assert read(follow).model_dump() != read(f'{follow}digest = "off"\n').model_dump()
+
+
+def test_in_the_file_a_comma_parts_nothing(read):
+    """A phrase may hold one: taking "world" alone would exclude half of all threads."""
+    text = f'{ME}exclude = "Hello, world"\n[[follow]]\nauthor = "@a"\ninclude = "a, b"\n'
+    settings = read(text)
+
+    assert own(settings).exclude == ("Hello, world",)
+    assert settings.policies(nowhere).rules[0].said == {"include": ("a, b",)}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "expected"),
+    [
+        ("INCLUDE", "data protection, /x{1,2}, y/ ,c", "include", ("data protection", "/x{1,2}, y/", "c")),
+        ("EXCLUDE", '["a, b", "c"]', "exclude", ("a, b", "c")),
+        ("LANGUAGES", "en, FR", "languages", ("en", "fr")),
+        ("EVENTS", "new,gone", "events", frozenset(["new", "gone"])),
+        ("DIGEST", "hourly", "digest", Digest.parse("hourly")),
+        ("MIN_POSTS", "3", "min_posts", 3),
+        ("MAX_AGE", "2d", "max_age", timedelta(days=2)),
+        ("IMAGES", "true", "images", True),
+        ("TIMEZONE", "Asia/Tokyo", "zone", ZoneInfo("Asia/Tokyo")),
+    ],
+)
+def test_what_is_said_of_notices_may_come_from_the_environment(read, key, value, field, expected):
+    """Lists with commas or as JSON."""
+    settings = read(ME, **{f"KEEPCURRENT_CHANNELS__ME__{key}": value})
+
+    assert getattr(own(settings), field) == expected
+
+
+def test_the_archive_s_bounds(read):
+    """Sizes and times as people write them; also from the environment."""
+    settings = read('[archive]\nmax_size = "500MB"\nmax_age = "90d"\n', KEEPCURRENT_ARCHIVE__MAX_MEDIA="1.5 MB")
+
+    assert settings.archive == Archive(max_age=timedelta(days=90), max_size="500MB", max_media=1_500_000)
+    assert made().archive == Archive(max_age=None, max_size=5_000_000_000, max_media=10_000_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('summary = "highlight"', "[channels.me] summary: should be 'highlights', 'preview' or 'full'"),
+        ("budget = 3", "[channels.me] budget: should be greater than or equal to 80"),
+        ('events = ["new", "neu"]', "[channels.me] events: should be 'new', 'grown' or 'gone'"),
+        ('updates = "later"', "[channels.me] updates: should be 'off', 'digest' or 'now'"),
+        ('settle = "5"', "[channels.me] settle: is not a duration"),
+        ('digest = "dayly 08:00"', '[channels.me] digest: is no digest; write it like "hourly", "daily 08:00"'),
+        ("digest = true", "[channels.me] digest: is not a text"),
+        ('quiet_hours = "22:00"', '[channels.me] quiet_hours: are no quiet hours; write them like "22:00-07:00"'),
+        ('include = ["a", "/(b/"]', '[channels.me] include: "/(b/" is no regular expression: missing ) at position 2'),
+        ("exclude = 3", "[channels.me] exclude: is not a list"),
+        ('exclude = ["a", 3]', "[channels.me] exclude: is not a text"),
+        ('exclude = ""', '[channels.me] exclude: "" is empty: it would be found everywhere'),
+        (f"include = {['a'] * 101}", "[channels.me] include: holds more than 100; join some in one expression"),
+        ("min_posts = -1", "[channels.me] min_posts: should be greater than or equal to 0"),
+        ('languages = "English"', '[channels.me] languages: "English" is no language; write the two letters of ISO'),
+        ('languages = ["jp"]', '[channels.me] languages: "jp" is no language'),
+        ('max_age = "0s"', "[channels.me] max_age: must be at least 1s"),
+        ('timezone = "Paris"', '[channels.me] timezone: "Paris" is no IANA time zone; write it like Europe/Paris'),
+        ('sumary = "full"', '[channels.me] sumary: unknown key; did you mean "summary"?'),
+        ("archive_media = true", "[channels.me] archive_media: unknown key"),
+        ('[[follow]]\nauthor = "@a"\nexlude = "x"', '[[follow]] exlude: unknown key; did you mean "exclude"?'),
+        ('[[follow]]\nauthor = "@a"\nevents = ["x"]', "[[follow]] events: should be 'new', 'grown' or 'gone'"),
+        ('[[follow]]\nauthor = "@a"\nimages = true', "[[follow]] images: unknown key"),
+        ('[archive]\nmax_sise = "1GB"', '[archive] max_sise: unknown key; did you mean "max_size"?'),
+        ('[archive]\nmax_size = "5 XB"', '[archive] max_size: is not a size; write it like "10MB" or "5GB"'),
+        ("[archive]\nmax_size = 5", '[archive] max_size: must be at least "1MB"'),
+        ('[archive]\nmax_media = "9GB"', "[archive]: max_media must not be larger than max_size"),
+        ('[archive]\nmax_age = "1h"', "[archive] max_age: must be at least 1d"),
+    ],
+)
+def test_what_is_wrong_about_notices_is_named_with_its_mend(read, text, problem):
+    """One line for each, with its place and the value's mend."""
+    (told,) = problems(read, f"{ME}{text}\n")
+
+    assert problem in told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("KEEPCURRENT_CHANNELS__ME__DIGST", "x", 'unknown variable; did you mean "KEEPCURRENT_CHANNELS__ME__DIGEST"?'),
+        ("KEEPCURRENT_CHANNELS__ME__BUDGET", "x", "is not a whole number"),
+        ("KEEPCURRENT_CHANNELS__ME__SUMMARY", "fulll", "should be 'highlights', 'preview' or 'full'"),
+        ("KEEPCURRENT_CHANNELS__ME__EXCLUDE", '["a', 'is no JSON list; write it like ["one", "two"]'),
+        ("KEEPCURRENT_CHANNELS__ME__EVENTS", "new,x", "should be 'new', 'grown' or 'gone'"),
+        ("KEEPCURRENT_ARCHIVE__MAX_SISE", "1", 'unknown variable; did you mean "KEEPCURRENT_ARCHIVE__MAX_SIZE"?'),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_named_as_it_stands_there(read, name, value, problem):
+    """By the variable's name."""
+    assert problems(read, ME, **{name: value}) == [f"environment: {name}: {problem}"]
+
+
+@pytest.mark.parametrize("value", ["mailto:stop@example.org?subject=stop", "https://example.org/stop?id=1&x=%20"])
+def test_a_mail_may_say_how_to_be_left(read, value):
+    """By an address to write to, or a page."""
+    settings = read(f'[channels.me]\n{KINDS["email"]}\nunsubscribe = "{value}"\n')
+
+    assert dict(settings.channels["me"])["unsubscribe"] == value
+
+
+@pytest.mark.parametrize("value", ["", "stop@example.org", "http://x", "mailto:x", "https://x>,<http://y", "https://é"])
+def test_what_is_no_way_to_be_left_is_refused(read, value):
+    """It stands in a mail's header: nothing that could end it."""
+    text = f"[channels.me]\n{KINDS['email']}\nunsubscribe = '{value}'\n"
+
+    assert "unsubscribe: must be an address like mailto:you@example.org" in problems(read, text)[0]
+
+
+def test_a_mail_s_way_to_be_left_is_of_mail_only(read):
+    """Other channels have no header for it."""
+    assert "unsubscribe: unknown key" in problems(read, f'{ME}unsubscribe = "mailto:a@b"\n')[0]
+
+
+def test_what_makes_little_sense_is_remarked_on_where_it_is_said(read):
+    """Once for a channel, and for each [[follow]] what it brings into it."""
+    channel = f'{ME}digest = "daily 08:00"\nquiet_hours = "22:00-09:00"\nexclude = ["/x*/", "ad"]\n'
+    quiet = '[[follow]]\nauthor = "@ann"\n'
+    loud = '[[follow]]\nauthor = "@bob"\nupdates = "now"\ninclude = ["ad"]\n'
+
+    assert list(read(f"{channel}{quiet}{loud}").remarks()) == [
+        "[channels.me] /x*/ is found in an empty text too; did you mean + instead of *?",
+        '[channels.me] digest = "daily 08:00" lies in quiet_hours = "22:00-09:00": it waits until they end, at 09:00',
+        '[[follow]] @bob "ad" stands in include and in exclude: no thread that holds it is sent',
+        '[[follow]] @bob updates = "now" beside digest = "daily 08:00": growth goes with the digest, as all does',
+    ]
+
+
+def test_a_language_that_nobody_can_tell_is_remarked_on(read):
+    """Where it is known which can be told."""
+    settings = read(f'{ME}languages = ["en", "vo"]\n')
+
+    assert list(settings.remarks()) == []
+    assert ['"vo" cannot be recognised' in remark for remark in settings.remarks({"en"})] == [True]
