@@ -492,7 +492,7 @@ Form = Literal["plain", "mail", "matrix", "slack"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one message to a channel may hold, in characters (Unicode code points).
+    """What one message to a channel may hold, in characters (Unicode code points); text and HTML as `form` counts.
 
     `html` and `markdown` are 0 where the channel takes none. `pings` are words that would ring a whole room there.
     """

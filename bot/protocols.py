@@ -301,8 +301,8 @@ class Channel(Protocol):
     gap: float
     """The least time between the starts of two sends, in seconds."""
 
-    async def send(self, message: Message) -> None:
-        """Send one message, once; return when the channel has taken it.
+    async def send(self, message: Message) -> str:
+        """Send one message, once; when the channel has taken it, return its own id of it, "" where it gives none.
 
         Raises `ChannelError` (try again later), `ChannelDown` (the same, and the message has nothing to do with it),
         `ChannelRejected` (never), `DeliveryInDoubt` (may have arrived).

@@ -221,7 +221,7 @@ class FakeChannel:
         self.starts: list[float] = []
         self._clock = clock
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> str:
         if self._clock:
             self.starts.append(self._clock.seconds())
         if self.mode in ("ok", "arrives, then fails"):
@@ -238,6 +238,7 @@ class FakeChannel:
             raise ChannelRejected(self.name, "bad token")
         if self.mode == "bug":
             raise ZeroDivisionError("a bug in the channel")
+        return f"receipt of {message.key}"
 
     async def check(self) -> None:
         return None

@@ -52,7 +52,7 @@ class AppriseChannel:
     def limits(self, limits: Limits) -> None:
         self._limits = limits
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> str:
         """Send one message; see `Channel.send`. What timed out and arrived after all is not sent again."""
         earlier = self._late.get(message.key)
         if earlier is not None:
@@ -60,7 +60,7 @@ class AppriseChannel:
                 raise DeliveryInDoubt(self.name, "an earlier try still runs: it may have arrived")
             del self._late[message.key]
             if earlier.error is None:
-                return
+                return str(earlier.result)
         if self._threads.full:
             raise ChannelDown(self.name, "earlier sends still hang: the server does not answer")
         job = self._threads.start(lambda: self._deliver(message))
@@ -73,6 +73,7 @@ class AppriseChannel:
             raise DeliveryInDoubt(self.name, f"no answer within {self._timeout:g} s: it may have arrived") from None
         del self._late[message.key]
         self._raise(job)
+        return str(job.result)
 
     def succeed(self, before: object) -> None:
         """Take over the sends that still run, if they go where ours go; see `Successor`."""
@@ -107,21 +108,22 @@ class AppriseChannel:
 
     # -- in a thread of its own -------------------------------------------------------------------
 
-    def _deliver(self, message: Message) -> None:
+    def _deliver(self, message: Message) -> str:
         import apprise
 
         with listening() as heard:
             # A plugin carries what belongs to one message (headers, transaction id), so no two sends share one.
             plugin, self._spare = self._spare or self._build(), None
-            self._service.prepare(plugin, message)
+            receipt = self._service.prepare(plugin, message)
             sender = apprise.Apprise(asset=plugin.asset)
             sender.add(plugin)
-            body, body_format = (message.html, "html") if message.html else (message.text or message.title, "text")
+            body, body_format = _body(message)
             with sender.notify(body=body, title=self._service.titled(message.title), body_format=body_format) as result:
                 sent = result.status == apprise.AppriseResultStatus.SUCCESS
         if not sent:
             raise self._failure(heard)
         self._spare = plugin
+        return receipt()
 
     def _failure(self, heard: Heard) -> ChannelError:
         # Before anything is cut, which would leave half a secret, and after: JSON may spell it otherwise.
@@ -203,6 +205,13 @@ def _tame(plugin: Plugin, timeout: float, kind: str) -> None:
     plugin.socket_read_timeout = timeout * 0.7
 
 
+def _body(message: Message) -> tuple[str, str]:
+    """The richest form there is, and what it is called."""
+    if message.html:
+        return message.html, "html"
+    return (message.markdown, "markdown") if message.markdown else (message.text or message.title, "text")
+
+
 def _no_throttle(*_: object, **__: object) -> None:
     """In place of Apprise's throttle: it sleeps by wall time, and for as long as a Matrix server's 429 says."""
 
@@ -221,6 +230,7 @@ def email(
     security: Security = "starttls",
     user: str = "",
     password: str = "",
+    unsubscribe: str = "",
     timeout: float = 20.0,
     gap: float | None = None,
 ) -> AppriseChannel:
@@ -234,6 +244,7 @@ def email(
         security=security,
         user=user,
         password=password,
+        unsubscribe=unsubscribe,
     )
     return AppriseChannel(name, service, timeout=timeout, gap=gap)
 

@@ -18,7 +18,7 @@ class ConsoleChannel:
         self.gap = gap
         self._stream = stream or sys.stdout
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> str:
         """Print `message`. What the stream's encoding cannot show is printed as "?"."""
         shown = f"{message.title}\n{'─' * min(len(message.title), 72)}\n{message.text}\n\n\n"
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
@@ -27,6 +27,7 @@ class ConsoleChannel:
             self._stream.flush()
         except (OSError, ValueError) as error:
             raise ChannelError(self.name, f"cannot print: {error}") from error
+        return ""
 
     async def check(self) -> None:
         """Raise `ChannelError` if nothing can be printed any more."""

@@ -9,32 +9,45 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from html import escape
+from itertools import groupby
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from bot.model import Limits, Message
 from bot.redact import secrets_in_url
-from bot.text import shorten
+from bot.text import is_web_link, shorten
 
 Security = Literal["starttls", "ssl", "none"]
 Plugin = Any
 """An Apprise plugin; Apprise ships no types that strict mode accepts."""
 
-MAIL_LIMITS = Limits(title=80, text=30_000, html=60_000)
+MAIL_LIMITS = Limits(title=80, text=60_000, html=100_000, form="mail")
 # Apprise writes the subject on one line, up to twelve characters for one of ours, and a line may have 998:
-# 100 emoji made 1,521 and were refused ("500 Line too long"). Gmail cuts a mail's HTML at 102 kB.
+# 100 emoji made 1,521 and were refused ("500 Line too long"). Gmail cuts a mail's HTML at 102 kB; counted in bytes.
 
-MATRIX_LIMITS = Limits(title=200, text=7_000, html=7_000, pings=("@room",))
-# An event may have 65,536 bytes. Apprise sends our HTML twice, as it is and as its own plain text of it; a character
-# takes up to four bytes: 7,000 x 8 = 56,000, and the title's part and the event's own fields stay under 5,000.
+MATRIX_LIMITS = Limits(title=200, text=22_000, html=34_000, pings=("@room",), form="matrix")
+# An event may have 65,536 bytes, its text and its HTML together, both counted as they stand in its JSON. The title is
+# in both, 800 bytes each at the most, and the event's own fields stay under 5,000.
 
-SLACK_LIMITS = Limits(title=150, text=3_000)
+SLACK_LIMITS = Limits(title=150, text=7_500, form="slack")
+# Slack documents 3,000 characters a section and 50 blocks. Not documented, but met by others: all blocks together may
+# have some 12,000, their own fields included (bolt-js#2509, #2867: refused at 11,341).
 _SLACK_SECTION = 3_000
+_SLACK_BLOCKS = 50
+_SLACK_ELEMENTS = 10
 
 GROUP_PINGS = ("@everyone", "@here", "@channel", "@room", "@all")
 """Words that ring a whole room in one service or another; which one a plain URL leads to is not looked at."""
+
+Receipt = Callable[[], str]
+"""After a send: the id that the other side gave the message, "" where it gives none."""
+
+
+def _no_receipt() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +67,8 @@ class Service:
     """Says what is wrong with a plugin as built, "" if nothing is."""
     titled: Callable[[str], str] = str
     """What the title is handed over as."""
-    prepare: Callable[[Plugin, Message], None] = lambda _, __: None
-    """Sets a plugin up for one message. The plugin belongs to this message alone until it is sent."""
+    prepare: Callable[[Plugin, Message], Receipt] = lambda _, __: _no_receipt
+    """Sets a plugin up for one message, which it belongs to alone until that is sent; then gives the receipt."""
 
 
 # -- mail --------------------------------------------------------------------------------------------
@@ -71,8 +84,9 @@ def email(
     security: Security = "starttls",
     user: str = "",
     password: str = "",
+    unsubscribe: str = "",
 ) -> Service:
-    """Mail through a server of one's own choice."""
+    """Mail through a server of one's own choice. `unsubscribe`: a mailto: or https: address that ends these mails."""
     mode = {"starttls": "starttls", "ssl": "ssl", "none": "insecure"}[security]
     target = {
         "schema": "mailto" if security == "none" else "mailtos",
@@ -86,12 +100,14 @@ def email(
         "secure_mode": mode,
     }
 
-    def prepare(plugin: Plugin, message: Message) -> None:
+    def prepare(plugin: Plugin, message: Message) -> Receipt:
         # Set here, not in `target`: there a name with a comma or a bracket would be read as part of an address.
         plugin.from_addr = [sender_name or "keepcurrent", plugin.from_addr[1]]
-        _stamp_mail(plugin, message)
+        return _prepare_mail(plugin, message, unsubscribe)
 
     problem = "" if bool(user) == bool(password) else "user and password go together: one of them is missing"
+    if unsubscribe and not re.fullmatch(r"(?:mailto|https):[\x21-\x3b\x3d\x3f-\x7e]{3,900}", unsubscribe):
+        problem = "unsubscribe must be a mailto: or https: address"
     if not (user + password).isascii():
         problem = "user and password may hold ASCII characters only: Python's SMTP sends no others"
     return Service(
@@ -116,7 +132,7 @@ def _mail_url(url: str) -> Service:
         limits=MAIL_LIMITS,
         refuse=_refuse_mail,
         titled=_subject,
-        prepare=_stamp_mail,
+        prepare=_prepare_mail,
     )
 
 
@@ -129,18 +145,65 @@ def _subject(title: str) -> str:
     return title.replace("=?", "=\u200b?")
 
 
-def _stamp_mail(plugin: Plugin, message: Message) -> None:
+def _prepare_mail(plugin: Plugin, message: Message, unsubscribe: str = "") -> Receipt:
     """Mark a mail as ours: readers and Sieve can drop a second copy, out-of-office replies stay away.
 
-    Apprise always writes a random Message-ID, and a second one beside it would make the mail invalid.
+    All mails of one thread answer one message that never was: mail programs show them as one conversation, whichever
+    of them is there. Apprise always writes a random Message-ID, and a second one beside it would make the mail invalid.
     """
     domain = plugin.from_addr[1].rpartition("@")[2] or "localhost"
-    plugin.headers = {
-        **plugin.headers,
+    root = f"<thread-{message.thread}@keepcurrent.{domain}>"
+    ours = {
         "X-Keepcurrent-Id": re.sub(r"[^\x21-\x7e]", "_", message.key),
         "Auto-Submitted": "auto-generated",
         "List-Id": f"keepcurrent <keepcurrent.{domain}>",
+        "References": root if message.thread else "",
+        "In-Reply-To": root if message.thread else "",
+        "List-Unsubscribe": f"<{unsubscribe}>" if unsubscribe else "",
     }
+    theirs = {name: value for name, value in plugin.headers.items() if name not in ours}
+    plugin.headers = theirs | {name: value for name, value in ours.items() if value}
+    _give_text_part(plugin, message.text)
+    return _no_receipt
+
+
+_text_part: ContextVar[str] = ContextVar("text_part", default="")
+
+
+def _give_text_part(plugin: Plugin, text: str) -> None:
+    """Have this mail's text part be `text`, where Apprise would make one of the HTML: without the links' addresses."""
+    _take_text_parts()
+    send = type(plugin).send.__get__(plugin)
+
+    def with_text(*args: object, **options: object) -> object:
+        token = _text_part.set(text)
+        try:
+            return send(*args, **options)
+        finally:
+            _text_part.reset(token)
+
+    plugin.send = with_text
+
+
+def _take_text_parts() -> None:
+    """Let Apprise's mail plugin ask us first. Were its converter renamed, its own text would arrive, links visible."""
+    from apprise.plugins.email import base
+
+    convert = getattr(base, "convert_between", None)
+    if convert is not None and not hasattr(convert, "asks_first"):
+        base.convert_between = _AskingFirst(convert)  # type: ignore[attr-defined]
+
+
+class _AskingFirst:
+    """Apprise's converter, but where a text is given already."""
+
+    asks_first = True
+
+    def __init__(self, convert: Callable[..., str]) -> None:
+        self._convert = convert
+
+    def __call__(self, *args: object, **options: object) -> str:
+        return _text_part.get() or self._convert(*args, **options)
 
 
 def _refuse_mail(plugin: Plugin) -> str:
@@ -195,7 +258,7 @@ def _matrix_service(target: str | Mapping[str, Any], secrets: tuple[str, ...], p
     )
 
 
-def _prepare_matrix(plugin: Plugin, message: Message) -> None:
+def _prepare_matrix(plugin: Plugin, message: Message) -> Receipt:
     """Give the event an id that follows from the message, so that a homeserver recognises a repeated send.
 
     Left to itself, Apprise with a token sends every message of one object under the same random id: the server
@@ -208,6 +271,43 @@ def _prepare_matrix(plugin: Plugin, message: Message) -> None:
     plugin.e2ee = False
     # An alias that does not exist would become a new, empty room, and each send to it a success.
     plugin._room_create = lambda _room: None  # noqa: SLF001  no public switch; a test sees if it stops working
+    return _send_own_event(plugin, message)
+
+
+def _send_own_event(plugin: Plugin, message: Message) -> Receipt:
+    """Send our own content in place of Apprise's, which knows no replies, and take the event's id from the answer."""
+    fetch = type(plugin)._fetch.__get__(plugin)  # noqa: SLF001  the only place where the whole payload passes
+    events: list[str] = []
+
+    def send(path: str, payload: Mapping[str, Any] | None = None, **options: object) -> Any:
+        if payload is None or "/send/m.room.message/" not in path:
+            return fetch(path, payload, **options)
+        answer = fetch(path, {"msgtype": payload["msgtype"], **matrix_content(message)}, **options)
+        events.append(_event_id(answer))
+        return answer
+
+    plugin._fetch = send  # noqa: SLF001  were it renamed, Apprise's own message would arrive, outside of the thread
+    return lambda: events[-1] if events else ""
+
+
+def _event_id(answer: Any) -> str:
+    found = answer[1].get("event_id") if isinstance(answer[1], dict) else None
+    return found if isinstance(found, str) and re.fullmatch(r"\$[\x21-\x7e]{1,254}", found) else ""
+
+
+def matrix_content(message: Message) -> dict[str, Any]:
+    """The content of an event, but for its msgtype.
+
+    `m.mentions` is empty: clients and servers since version 1.7 of the specification then look for no name and no
+    "@room" in the words.
+    """
+    content: dict[str, Any] = {"body": "\n\n".join(filter(None, (message.title, message.text))), "m.mentions": {}}
+    if message.html:
+        heading = f"<h4>{escape(message.title)}</h4>\n" if message.title else ""
+        content |= {"format": "org.matrix.custom.html", "formatted_body": heading + message.html}
+    if message.reply_to:
+        content["m.relates_to"] = {"m.in_reply_to": {"event_id": message.reply_to}}
+    return content
 
 
 def _refuse_matrix(plugin: Plugin) -> str:
@@ -283,22 +383,33 @@ def _refuse_slack(plugin: Plugin) -> str:
     return "several channels: make one channel per target" if len(plugin.channels) > 1 else ""
 
 
-def _prepare_slack(plugin: Plugin, message: Message) -> None:
+def _prepare_slack(plugin: Plugin, message: Message) -> Receipt:
     """Send our own blocks in place of Apprise's attachment.
 
     Its attachment folds after a few lines, shows no summary in a notification, and neither it nor its `blocks=yes`
-    keeps to Slack's limits (3,001 characters in a section are `invalid_blocks`, every time).
+    keeps to Slack's limits (3,001 characters in a section are `invalid_blocks`, every time). Nor does its `template=`:
+    that is a file with a fixed number of blocks, in which a body is one text of one section, however long.
     """
     post = type(plugin)._send.__get__(plugin)  # noqa: SLF001  the only place where the whole payload passes
     ours = slack_payload(message)
+    stamps: list[str] = []
 
     def send(url: str, payload: Mapping[str, Any], **options: object) -> object:
         if "attachments" not in payload:  # not the message: a look-up of a person, say
             return post(url, payload, **options)
         kept = {key: payload[key] for key in ("channel", "thread_ts", "username") if key in payload}
-        return post(url, {**ours, **kept}, **options)
+        answer = post(url, {**ours, **kept}, **options)
+        stamps.append(_stamp(answer))
+        return answer
 
     plugin._send = send  # noqa: SLF001  were it renamed, Apprise's escaped attachment would arrive instead
+    return lambda: stamps[-1] if stamps else ""
+
+
+def _stamp(answer: object) -> str:
+    """The message's `ts`; a webhook gives none."""
+    found = answer.get("ts") if isinstance(answer, dict) else None
+    return found if isinstance(found, str) and re.fullmatch(r"[\d.]{1,40}", found) else ""
 
 
 def slack_payload(message: Message) -> dict[str, Any]:
@@ -307,18 +418,52 @@ def slack_payload(message: Message) -> dict[str, Any]:
     Evidence (docs.slack.dev, "Formatting message text" and "Text object"): `&`, `<`, `>` are control characters in
     every text object and are escaped there, and only there; `plain_text` knows no markup, so `*`, `_`, backticks and
     `>` stay as they are, `emoji: false` leaves `:words:` alone; a mrkdwn text would still style them. Links need
-    mrkdwn: those stand in a block of their own, where nothing is the author's but http addresses; `verbatim` keeps
-    Slack from finding channel names in it.
+    mrkdwn: lines that are nothing but a web address stand in texts of their own, where nothing else is; `verbatim`
+    keeps Slack from finding channel names in them. `text` is what notifications show.
     """
-    title, sections = _escaped(message.title), list(_sections(_escaped(message.text)))
+    title = _escaped(message.title)
     head: dict[str, Any] = {"type": "header", "text": _plain(title)}
     if len(title) > 150:  # escaped, some titles outgrow a header
         head = {"type": "section", "text": _plain(title)}
-    blocks = [head] if title else []
-    blocks += [{"type": "section", "text": _plain(section)} for section in sections]
-    if links := _link_lines(message.links):
-        blocks.append({"type": "section", "text": {"type": "mrkdwn", "verbatim": True, "text": links}})
+    blocks = ([head] if title else []) + _body(message)
     return {"text": title or shorten(message.text, 150), "mrkdwn": False, "unfurl_links": False, "blocks": blocks}
+
+
+def _body(message: Message) -> list[dict[str, Any]]:
+    """The blocks under the title. Of a single thread the first paragraph, who and where, is shown small."""
+    about, _, rest = message.text.partition("\n\n") if message.thread else ("", "", message.text)
+    elements = list(_texts(about))
+    if len(elements) > _SLACK_ELEMENTS:
+        elements, rest = [], message.text
+    small = [{"type": "context", "elements": elements}] if elements else []
+    texts = list(_texts(rest))
+    if len(texts) > _SLACK_BLOCKS - 2:
+        # A long list: each of its links would need a block of its own, so they stand together behind the words.
+        texts = [_plain(piece) for piece in _sections(_escaped(rest))]
+        texts += [_links(piece) for piece in _sections("\n".join(_lines_that_are_links(rest)))]
+    return small + [{"type": "section", "text": text} for text in texts]
+
+
+def _texts(text: str) -> Iterator[dict[str, Any]]:
+    """Words as plain texts, lines that are links as mrkdwn between them, in order."""
+    for are_links, lines in groupby(text.split("\n"), _is_link):
+        piece = "\n".join(lines)
+        if are_links:
+            yield from map(_links, _sections("\n".join(_lines_that_are_links(piece))))
+        else:
+            yield from map(_plain, _sections(_escaped(piece)))
+
+
+def _lines_that_are_links(text: str) -> Iterator[str]:
+    return (f"<{_escaped(line)}>" for line in text.split("\n") if _is_link(line))
+
+
+def _is_link(line: str) -> bool:
+    return is_web_link(line) and len(_escaped(line)) < _SLACK_SECTION - len("<>")
+
+
+def _links(text: str) -> dict[str, Any]:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _plain(text: str) -> dict[str, Any]:
@@ -338,17 +483,6 @@ def _sections(text: str) -> Iterator[str]:
         text = text[at:].strip()
     if text:
         yield text
-
-
-def _link_lines(links: tuple[str, ...]) -> str:
-    """Links one a line, as many as a section takes."""
-    lines = ""
-    for link in links:
-        line = f"<{escape(link.replace('|', '%7C'), quote=False)}>"
-        if len(lines) + len(line) + 1 > _SLACK_SECTION:
-            break
-        lines += f"\n{line}" if lines else line
-    return lines
 
 
 # -- anything else -----------------------------------------------------------------------------------
@@ -381,10 +515,11 @@ def plugin_limits(plugin: Plugin) -> Limits:
     """What a plugin takes, by its own account."""
     title = plugin.title_maxlen if plugin.title_maxlen > 0 else 100  # 0: the title goes into the body
     text = max(1, min(plugin.body_maxlen - (0 if plugin.title_maxlen > 0 else title + 10), 30_000))
-    if plugin.resolve_format("text") == "markdown":
-        text = max(1, text // 2)  # Apprise escapes what Markdown would read as markup
+    if plugin.resolve_format("text") == "markdown" or plugin.resolve_format("markdown") == "markdown":
+        text = max(1, text // 2)  # Apprise escapes what Markdown would read as markup, and some dialects do so again
     html = text if plugin.resolve_format("html") == "html" else 0
-    return Limits(title=title, text=text, html=html, pings=GROUP_PINGS)
+    markdown = text if not html and plugin.resolve_format("markdown") == "markdown" else 0
+    return Limits(title=title, text=text, html=html, markdown=markdown, pings=GROUP_PINGS)
 
 
 def _refuse_plain(plugin: Plugin) -> str:

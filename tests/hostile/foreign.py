@@ -19,7 +19,7 @@ class Careless:
         if fails == "build":
             raise ValueError(f"cannot log in with {token!r}")
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> str:
         if self._fails == "refuse":
             raise ChannelError(self.name, f"the server does not know {self._token}")
         raise RuntimeError(f"POST https://u:{self._token}@api.example/ failed")

@@ -152,9 +152,9 @@ async def by_console() -> AsyncIterator[Receiver]:
     starts: list[int] = []
 
     class Console(ConsoleChannel):
-        async def send(self, message: object) -> None:
+        async def send(self, message: object) -> str:
             starts.append(stream.tell())
-            await super().send(message)  # type: ignore[arg-type]
+            return await super().send(message)  # type: ignore[arg-type]
 
     def last() -> Arrived:
         seen = readers.read_terminal(stream.getvalue()[starts[-1] :])

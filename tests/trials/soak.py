@@ -178,7 +178,7 @@ class Sink:
         self.name = name
         self.gap = gap
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Message) -> str:
         faults = ("fails", "busy", "in doubt, arrived", "in doubt, lost", "hangs, arrived", "hangs, lost")
         fault = "" if post.well or post.chance.random() >= FAULTY else post.chance.choice(faults)
         post.sends["well" if post.well else fault] += 1
@@ -194,6 +194,7 @@ class Sink:
             await asyncio.sleep(SEND_LIMIT)
         if fault:
             raise DeliveryInDoubt(self.name, "no answer: it may have arrived")
+        return ""
 
     async def check(self) -> None:
         return None

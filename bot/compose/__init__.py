@@ -1,0 +1,53 @@
+"""A batch of deliveries becomes one message within a channel's limits. Pure: no clock, no randomness, no network.
+
+`told` is what happened, `view` what is said of it, `fit` how much there is room for, `forms` how it looks. Author text
+stays text in every form: HTML and Markdown are escaped, only http and https are linked, words that would ring a whole
+room are broken. Knows no channel's own escapes (that is the channel's business) and decides nothing about sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+
+from bot.compose.fit import fit
+from bot.compose.forms import Kind, rendering, size_of
+from bot.compose.titles import alert_title, title_of
+from bot.compose.told import told_of
+from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, view_of
+from bot.compose.wording import Tamer
+from bot.model import Batch, Limits, Message
+from bot.policy import Policy
+from bot.text import shorten
+
+__all__ = ["MAY_REPEAT", "ONLY_BEGINNING", "alert_title", "compose"]
+
+
+def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Policy] = ()) -> Message:
+    """What to send for `batch`. Never over `limits`, never empty where they leave room for a word.
+
+    `policies[i]` is for `batch.items[i]`; where there is none, notices are as they are by default.
+    """
+    told = told_of(batch, policies)
+    alone = told[0] if len(told) == 1 else None
+    frame = Frame(tame=Tamer(limits.pings), zone=zone, form=limits.form, most=max(limits.text, limits.html))
+    view = view_of(batch, told, frame)
+    title = title_of(batch, told, frame.tame, limits)
+    text, shown = _fitting(view, "text", limits, limits.text)
+    return Message(
+        key=batch.id,
+        title=title,
+        text=text or shorten(title, limits.text),
+        html=_fitting(view, "html", limits, limits.html)[0],
+        markdown=_fitting(view, "markdown", limits, limits.markdown)[0],
+        links=tuple(links_shown(shown)),
+        thread=alone.thread if alone else "",
+        reply_to=alone.first.receipt if alone and alone.first and alone.event != "new" else "",
+    )
+
+
+def _fitting(view: View, kind: Kind, limits: Limits, limit: int) -> tuple[str, View]:
+    """The longest form that `limit` allows, and what it shows."""
+    if limit <= 0:
+        return "", View()
+    return fit(view, rendering(kind, limits.form), size_of(limits.form), limit)

@@ -1,0 +1,70 @@
+"""How a notice looks in each kind of channel: which template, and how its size is counted. Pure. Decides no content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from html import escape
+from typing import TYPE_CHECKING, Literal
+
+from bot import markdown
+from bot.compose.view import View
+from bot.model import Form
+from bot.text import shorten, split_links
+
+if TYPE_CHECKING:
+    from jinja2 import Template  # loaded when the first notice is made: the listings do without
+
+Kind = Literal["text", "html", "markdown"]
+
+_TEMPLATES: dict[Kind, str] = {"text": "notice.txt", "html": "notice.html", "markdown": "notice.md"}
+_OWN_TEMPLATES: dict[tuple[Kind, Form], str] = {("text", "slack"): "slack.txt", ("html", "mail"): "mail.html"}
+
+
+def rendering(kind: Kind, form: Form) -> Callable[[View], str]:
+    """What makes text, HTML or Markdown of a view."""
+    return partial(_render, _OWN_TEMPLATES.get((kind, form), _TEMPLATES[kind]))
+
+
+def size_of(form: Form) -> Callable[[str], int]:
+    """How the limits of a channel count: mail and Matrix in bytes, Slack as escaped by its rules, others as people do."""
+    match form:
+        case "mail" | "matrix":
+            return _bytes
+        case "slack":
+            return _escaped
+        case _:
+            return len
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _escaped(text: str) -> int:
+    return len(escape(text, quote=False))
+
+
+def _render(name: str, view: View) -> str:
+    return _template(name).render(view=view).strip()
+
+
+@cache
+def _template(name: str) -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("bot", "templates"),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "split_links": split_links,
+        "shorten": shorten,
+        "literal": markdown.literal,
+        "prose": markdown.prose,
+        "autolink": markdown.link,
+    }
+    return made.get_template(name)

@@ -1,0 +1,77 @@
+"""Words of ours that more than one part of a notice uses, and how the author's are kept from ringing. Pure.
+
+Never decides what is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, tzinfo
+
+from bot.model import Author, Post
+from bot.text import ELLIPSIS, is_web_link, one_line, shorten, split_links
+
+LONGEST_NAME = 80
+LONGEST_TITLE = 300
+LONGEST_LINE = 400
+
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+
+
+def count(number: int, what: str) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def when(moment: datetime, zone: tzinfo) -> str:
+    """`21 November 2026, 18:04 CET`."""
+    try:
+        local = moment.astimezone(zone)
+    except OverflowError:  # the first and the last day that a datetime can hold
+        local = moment
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
+
+
+def clipped(post: Post, most: int) -> Post:
+    """A post with no more of its words than can matter where there is room for `most`: one may have megabytes."""
+    return post if len(post.text) <= 4 * most else replace(post, text=f"{post.text[: 4 * most]}{ELLIPSIS}")
+
+
+class Tamer:
+    """Breaks the words that ring: U+200B after their first character, and percent-encoding inside links."""
+
+    def __init__(self, pings: Iterable[str]) -> None:
+        words = [re.escape(word) for word in pings if len(word) > 1]
+        # A look-ahead, so that words that overlap are all broken.
+        self._bell = re.compile(f"(?=(?:{'|'.join(words)}))(.)", re.IGNORECASE | re.DOTALL) if words else None
+
+    def __call__(self, text: str) -> str:
+        """`text` with its words broken and its links still whole."""
+        bell = self._bell
+        if bell is None or not bell.search(text):
+            return text
+        return "".join(
+            self.link(piece) if is_link else bell.sub("\\1\u200b", piece) for piece, is_link in split_links(text)
+        )
+
+    def link(self, url: str) -> str:
+        """`url` if it may be linked, "" otherwise."""
+        if not is_web_link(url):
+            return ""
+        return self._bell.sub(lambda found: f"%{ord(found[1]):02X}", url) if self._bell else url
+
+    def line(self, text: str, longest: int) -> str:
+        """`text` on one line, at most that long before its words are broken."""
+        return self(shorten(one_line(text[: 20 * longest]), longest))
+
+    def name(self, author: Author) -> str:
+        """What people call an author."""
+        return self.line(author.name, LONGEST_NAME) or self.line(author.label, LONGEST_NAME)
+
+    def label(self, author: Author) -> str:
+        """An author's name with the handle."""
+        return self.line(author.label, 2 * LONGEST_NAME)

@@ -1,9 +1,0 @@
-"""stub"""
-from dataclasses import dataclass
-
-
-@dataclass
-class Facts:
-    language: str = ""
-def facts_of(entry):
-    return Facts()
