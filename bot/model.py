@@ -511,7 +511,8 @@ class Message:
 
     the channel uses it so that a repeated send is recognised (Matrix transaction id, mail header).
     `html` and `markdown` are "" where the channel takes none. `links` are what the text links to, the thread first.
-    `thread`: the same for all that is told of one thread, "" for a list; `reply_to`: the receipt of the first notice.
+    `thread`: the same for all that is told of one thread, "" for a list; `reply_to`: the receipt of the first notice;
+    `event`: what is told of it, None for a list and for alerts.
     """
 
     key: str
@@ -522,6 +523,7 @@ class Message:
     links: tuple[str, ...] = ()
     thread: str = ""
     reply_to: str = ""
+    event: EventKind | None = None
 
 
 Backfill = None | int | date

@@ -373,7 +373,7 @@ class World:
         return [
             link.rsplit("/", 1)[1]
             for message in self.channels[channel].inbox
-            if getattr(message, "event", "new") == "new"
+            if message.event in ("new", None)
             for link in dict.fromkeys(message.links)
             if "/thread/" in link
         ]

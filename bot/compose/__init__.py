@@ -42,6 +42,7 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
         markdown=_fitting(view, "markdown", limits, limits.markdown)[0],
         links=tuple(links_shown(shown)),
         thread=alone.thread if alone else "",
+        event=alone.event if alone else None,
         reply_to=alone.first.receipt if alone and alone.first and alone.event != "new" else "",
     )
 
