@@ -23,7 +23,9 @@ from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
 from bot.follow import Declared, Follower
+from bot.gallery import Gallery
 from bot.inspection import Inspector
+from bot.media import MediaKeeper
 from bot.poll import Poller
 from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
@@ -34,6 +36,7 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelKeys, ChannelSection, Settings
+from bot.upkeep import ArchiveBounds
 
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
@@ -70,6 +73,13 @@ class App:
     lanes: tuple[Lane, ...]
     inspector: Inspector
     follower: Follower
+    gallery: Gallery
+
+    @property
+    def bounds(self) -> ArchiveBounds:
+        """How much is kept."""
+        archive = self.settings.archive
+        return ArchiveBounds(max_age=archive.max_age, max_size=archive.max_size)
 
     def succeed(self, before: App) -> None:
         """Come in the place of another App on the same store, which does nothing any more.
@@ -104,6 +114,8 @@ class App:
             lanes=self.lanes,
             inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
+            bounds=self.bounds,
+            gallery=self.gallery,
         )
 
     def runner(self, started: Callable[[], None] = lambda: None) -> LocalRunner:
@@ -115,6 +127,8 @@ class App:
             lanes=self.lanes,
             inspector=self.inspector,
             concurrency=self.settings.poll.concurrency,
+            bounds=self.bounds,
+            gallery=self.gallery,
             clock=self.clock,
             started=started,
         )
@@ -175,6 +189,11 @@ def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str,
         lanes=tuple(Lane(dispatcher, channel, monotonic=_seconds()) for channel in channels.values()),
         inspector=build_inspector(settings, store, clock),
         follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
+        gallery=Gallery(
+            store=store,
+            keeper=MediaKeeper(store, http, max_media=settings.archive.max_media),
+            policies=poller.router.policies,
+        ),
     )
 
 

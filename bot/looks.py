@@ -118,9 +118,10 @@ def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
     its first version, and is taken as told.
     """
     more = (read.post_count or 0) - (before.post_count or read.post_count or 0)
-    if before.state != "baseline" or not 0 < more < len(read.posts):
-        entry = replace(read, version=1, read_at=now)
-        return Reread(known=replace(_with(before, entry, now), told=1), entry=entry, contents=(entry,))
+    if before.state != "baseline" or before.version or not 0 < more < len(read.posts):
+        # One whose copy the archive's bounds took goes on counting.
+        entry = replace(read, version=before.version + 1, read_at=now)
+        return Reread(known=replace(_with(before, entry, now), told=entry.version), entry=entry, contents=(entry,))
     first = replace(read, version=1, read_at=before.first_seen, posts=read.posts[:-more], post_count=before.post_count)
     entry = replace(read, version=2, read_at=now)
     known = replace(_with(before, entry, now), told=1, grown_at=now)
@@ -213,6 +214,7 @@ def _with(before: Known, entry: Entry, now: datetime) -> Known:
         post_count=_most(before.post_count, entry.post_count),
         content_hash=entry.content_hash,
         version=entry.version,
+        copy="",
     )
 
 

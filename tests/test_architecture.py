@@ -54,6 +54,7 @@ ALLOWED = {
     "trail": {"model", "growth", "routing"},
     "reading": {"model", "errors", "protocols", "diff", "routing"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "schedule", "reading", "routing"},
+    "gallery": {"media", "policy", "poll", "protocols", "relook"},
     "relook": {"model", "errors", "allowance", "diff", "looks", "schedule", "poll", "routing"},
     "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
@@ -71,9 +72,9 @@ ALLOWED = {
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
-    | {"relook", "runners."},
+    | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "inspection", "relook", "routing", "runners."},
+    | {"alerts", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
     "perform": {
         *("model", "errors", "schedule", "routing", "dispatch", "poll", "relook", "follow", "times"),
         *("orders", "outbox", "app"),

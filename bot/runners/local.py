@@ -15,13 +15,14 @@ from functools import partial
 
 from bot import schedule
 from bot.errors import StoreError
+from bot.gallery import Gallery
 from bot.inspection import Inspector
 from bot.model import Known
-from bot.poll import Poller
+from bot.poll import Polled, Poller
 from bot.protocols import Clock, Store
-from bot.relook import Relooker
+from bot.relook import Relooked, Relooker
 from bot.runners.lanes import Lane, by_feed, side_by_side
-from bot.upkeep import take_back, tidy
+from bot.upkeep import UNBOUNDED, ArchiveBounds, take_back, tidy
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ class LocalRunner:
         lanes: Sequence[Lane],
         inspector: Inspector,
         concurrency: int,
+        bounds: ArchiveBounds = UNBOUNDED,
+        gallery: Gallery | None = None,
         clock: Clock,
         grace: float = GRACE,
         started: Callable[[], None] = lambda: None,
@@ -64,6 +67,8 @@ class LocalRunner:
         self._lanes = lanes
         self._inspector = inspector
         self._concurrency = concurrency
+        self._bounds = bounds
+        self._gallery = gallery
         self._clock = clock
         self._grace = grace
         self._started = started
@@ -79,12 +84,18 @@ class LocalRunner:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
         await take_back(self._store, self._clock)
         self._started()
+        with self._poller.heard() as looks, self._relooker.heard() as again:
+            await self._work(stop, looks, again)
+
+    async def _work(self, stop: asyncio.Event, looks: list[Polled], again: list[Relooked]) -> None:
+        """The workers, side by side. `looks` and `again` take up the looks that end, whoever asked for them."""
         async with self._group as group:
             workers = [
                 group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
                 group.create_task(self._repeat(stop, self._look_again), name="looks"),
                 group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
                 group.create_task(self._repeat(stop, self._inspect), name="inspection"),
+                group.create_task(self._repeat(stop, partial(self._keep_pictures, looks, again)), name="pictures"),
             ]
             for lane in self._lanes:
                 drain = self._repeat(stop, partial(self._drain, lane, stop))
@@ -185,8 +196,16 @@ class LocalRunner:
         seconds = asyncio.get_running_loop().time()
         if self._tidied is None or seconds - self._tidied >= TIDY_EVERY.total_seconds():
             self._tidied = seconds
-            await tidy(self._store, self._clock, self._poller.pace, self._poller.router.channels)
+            await tidy(self._store, self._clock, self._poller.pace, self._poller.router.channels, self._bounds)
         return None
+
+    async def _keep_pictures(self, looks: list[Polled], again: list[Relooked]) -> None:
+        """Keep the pictures of the threads that were looked at, beside all other work."""
+        ended, seen = tuple(looks), tuple(again)
+        looks.clear()
+        again.clear()
+        if self._gallery is not None:
+            await self._gallery.keep(ended, seen)
 
     async def _inspect(self) -> datetime:
         """See what is wrong, soon after something failed or recovered, and now and then."""

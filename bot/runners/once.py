@@ -13,13 +13,14 @@ from functools import partial
 from bot.allowance import Allowance, within
 from bot.dispatch import Dispatched
 from bot.errors import StoreError
+from bot.gallery import Gallery
 from bot.inspection import Inspector
 from bot.model import Known
 from bot.poll import Polled, Poller
 from bot.protocols import Store
 from bot.relook import Relooker
 from bot.runners.lanes import Lane, by_feed, side_by_side
-from bot.upkeep import take_back, tidy
+from bot.upkeep import UNBOUNDED, ArchiveBounds, take_back, tidy
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,8 @@ class Once:
     lanes: Sequence[Lane]
     inspector: Inspector
     concurrency: int
+    bounds: ArchiveBounds = UNBOUNDED
+    gallery: Gallery | None = None
 
     async def round(self, feed_ids: Iterable[str], *, by_hand: bool = False) -> Round:
         """Deliver what waits, look at these authors, see what is wrong, read threads that wait for it, deliver again.
@@ -52,7 +55,7 @@ class Once:
         Raises `StoreError` where nothing can be saved at all; trouble with one author is in the result.
         """
         await take_back(self.store, self.poller.clock)
-        await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.router.channels)
+        await tidy(self.store, self.poller.clock, self.poller.pace, self.poller.router.channels, self.bounds)
         return await self.extra_round(feed_ids, by_hand=by_hand)
 
     async def extra_round(self, feed_ids: Iterable[str], *, by_hand: bool = False, only_due: bool = False) -> Round:
@@ -60,6 +63,13 @@ class Once:
 
         `only_due`: who was looked at meanwhile is not looked at again.
         """
+        with self.poller.heard() as looks, self.relooker.heard() as again:
+            done = await self._round(feed_ids, by_hand=by_hand, only_due=only_due)
+        if self.gallery is not None:
+            await self.gallery.keep(looks, again)
+        return done
+
+    async def _round(self, feed_ids: Iterable[str], *, by_hand: bool, only_due: bool) -> Round:
         waiting = await self.deliver()
         allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
         polls = (partial(self._poll, feed_id, allowance, only_due) for feed_id, allowance in allowances.items())
