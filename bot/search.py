@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bot.model import Entry, Found
 from bot.text import ELLIPSIS, joined, shorten
@@ -48,25 +49,11 @@ def _without_marks(heap: re.Match[str]) -> str:
 
 def found(entry: Entry, wanted: tuple[str, ...]) -> Found | None:
     """The thread, with the line that shows best why; None unless it holds all of `wanted`."""
-    missing = set(wanted)
-    best, most = "", 0
-    for text in _texts(entry):
-        here = _held(text, wanted)
-        missing.difference_update(here)
-        if len(here) > most:
-            best, most = text, len(here)
-    if missing:
+    held = {text: _held(text, wanted) for text in _texts(entry)}
+    if {needle for needles in held.values() for needle in needles} != set(wanted):
         return None
-    bare = Entry(
-        feed_id=entry.feed_id,
-        key=entry.key,
-        url=entry.url,
-        author=entry.author,
-        title=entry.title,
-        published=entry.published,
-        post_count=entry.post_count,
-    )
-    return Found(entry=bare, posts=len(entry.posts), line=excerpt(best, wanted))
+    texts = [text for text, needles in held.items() if needles]
+    return Found(entry=replace(entry, posts=()), posts=len(entry.posts), line=excerpt(texts, wanted))
 
 
 def _texts(entry: Entry) -> Iterator[str]:
@@ -76,11 +63,12 @@ def _texts(entry: Entry) -> Iterator[str]:
     yield entry.author.label
 
 
-def excerpt(text: str, wanted: tuple[str, ...]) -> str:
-    """The line of `text` that holds most of `wanted`, or what stands round a phrase over several lines."""
-    line = max(text.split("\n"), key=lambda line: len(_held(line, wanted)))
+def excerpt(texts: Sequence[str], wanted: tuple[str, ...]) -> str:
+    """The first line that holds most of `wanted`, cut; where only a phrase over several lines does, those."""
+    lines = (line for text in texts for line in text.split("\n"))
+    line = max(lines, key=lambda line: len(_held(line, wanted)))
     if not _held(line, wanted):
-        line = text
+        line = texts[0]
     return _round(" ".join(line.split()), _held(line, wanted)[0])
 
 

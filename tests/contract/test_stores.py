@@ -148,6 +148,7 @@ FULL_KNOWN = known(
     note="why",
     queued=("me", "team"),
     pruned=("old",),
+    copy="pruned",
 )
 FULL_DELIVERY = delivery(
     "d",
@@ -609,6 +610,201 @@ async def test_a_version_that_was_never_committed_is_replaced(store: Store) -> N
     await committed(store, contents=(second,))
 
     assert [await store.content(ANN, "1", version) for version in (1, 2)] == [first, second]
+
+
+# -- the archive: pictures, search, bounds ------------------------------------------------------------
+
+IMAGES = ("https://example.org/1.png", "https://example.org/2.jpg?a=b/../c")
+TODAY = datetime.now(UTC)
+"""Kept threads are as old as their files, so what is pruned is by the machine's own clock."""
+LATER = TODAY + timedelta(days=40)
+
+
+def illustrated(key: str = "1", **more: Any) -> Entry:
+    media = tuple(Media(kind="image", url=url) for url in IMAGES)
+    post = Post(id="1", text="text", media=(*media, Media(kind="video", url="https://example.org/v")))
+    return entry(key, **{"whole": True, "posts": (post,), "read_at": TODAY, **more})
+
+
+async def kept(store: Store, *keys: str, pictures: bool = False, **more: Any) -> None:
+    """Threads that were told of long ago, read one after the other, whole."""
+    await followed(store)
+    for key in keys:
+        contents = (illustrated(key, read_at=TODAY + timedelta(seconds=int(key))),)
+        await committed(store, known=(known(key, version=1, told=1, **more),), contents=contents)
+        await asyncio.sleep(0.02)  # so that the files differ in time
+        if pictures:
+            await store.keep_media(ANN, key, IMAGES[0], "image/png", b"1" * 1000)
+
+
+async def pruned(store: Store, now: datetime = LATER, **bounds: Any) -> None:
+    bounds = {"older_than": None, "most_bytes": None, **bounds}
+    while await store.prune_copies(now, **bounds):
+        pass
+
+
+async def copies(store: Store, *keys: str) -> list[str]:
+    """Which threads are kept, with what is said of their copies: `1`, `2 bare` without pictures, `(3 pruned)` gone."""
+    said = {thread.key: f"{thread.key} {thread.copy}".strip() for thread in await store.threads(ANN)}
+    return [said[key] if await store.content(ANN, key) else f"({said[key]})" for key in keys]
+
+
+async def test_pictures_come_back_as_given(store: Store) -> None:
+    """Kept pictures are found by address, those of the kept thread only."""
+    await kept(store, "1")
+    await store.keep_media(ANN, "1", IMAGES[1], "image/jpeg", b"\xff\xd8\xff")
+    await store.keep_media(ANN, "1", "https://example.org/other", "image/png", b"other")
+
+    assert await store.media(ANN, "1") == {IMAGES[1]: ("image/jpeg", b"\xff\xd8\xff")}
+
+
+async def test_a_picture_of_a_kind_that_is_not_kept_is_refused(store: Store) -> None:
+    """No SVG, no page: nothing that could be run."""
+    await kept(store, "1")
+
+    with pytest.raises(ValueError, match="image/svg"):
+        await store.keep_media(ANN, "1", IMAGES[0], "image/svg+xml", b"<svg/>")
+
+
+async def test_a_picture_of_an_unknown_thread_is_not_kept(store: Store) -> None:
+    """An author who was unfollowed while pictures were fetched leaves none."""
+    await kept(store, "1")
+    await store.keep_media(ANN, "2", IMAGES[0], "image/png", b"1")
+    await committed(store, contents=(illustrated("2"),))
+
+    assert await store.media(ANN, "2") == {}
+
+
+async def test_pictures_that_are_missing(store: Store) -> None:
+    """Those that are not kept; of an unknown thread, and of one that was pruned, none are to be fetched."""
+    await kept(store, "1", "2", "3")
+    await store.keep_media(ANN, "1", IMAGES[0], "image/png", b"1")
+    await store.keep_media(ANN, "2", IMAGES[0], "image/png", b"1")
+    await pruned(store, older_than=TODAY - timedelta(days=1))
+    missing = [await store.missing_media(ANN, key, IMAGES) for key in ("1", "9")]
+    await pruned(store, LATER + timedelta(days=2), most_bytes=0)
+
+    assert missing == [(IMAGES[1],), ()]
+    assert await store.missing_media(ANN, "1", IMAGES) == ()
+
+
+async def test_search_finds_kept_threads_the_newest_first(store: Store) -> None:
+    """All words, anywhere in the thread; with the line, without the posts; of one author or of all."""
+    await followed(store, ANN, BOB)
+    posts = (Post(id="1", text="about Cats"), Post(id="2", text="and\nＤＯＧＳ too"))
+    older = entry("1", published=NOW, title="older", posts=posts)
+    newer = entry("2", published=NOW + MINUTE, title="newer", posts=posts)
+    other = entry("3", BOB, published=NOW + 2 * MINUTE, title="cats and dogs")
+    await committed(store, contents=(older, newer, entry("4", posts=posts[:1])))
+    await store.commit(Changes(feed_id=BOB, contents=(other,)))
+    every = await store.search('cats "dogs"')
+    of_ann = await store.search("CATS dogs", ANN)
+
+    assert [(found.entry.key, found.posts, found.line) for found in of_ann.found] == [
+        ("2", 2, "about Cats"),
+        ("1", 2, "about Cats"),
+    ]
+    assert [found.entry.key for found in every.found] == ["3", "2", "1"]
+    assert every.found[1].entry == replace(newer, posts=())
+
+
+async def test_what_is_older_is_pruned(store: Store) -> None:
+    """By age, whole threads go with all that belongs to them, and are known to be gone."""
+    await kept(store, "1", "2", pictures=True)
+    await pruned(store, older_than=TODAY + timedelta(days=1))
+
+    assert await copies(store, "1", "2") == ["(1 pruned)", "(2 pruned)"]
+    assert await store.media(ANN, "1") == {}
+
+
+async def test_without_a_bound_nothing_is_pruned(store: Store) -> None:
+    """And what is not as old as the bound stays."""
+    await kept(store, "1")
+    await pruned(store)
+    await pruned(store, older_than=TODAY - timedelta(days=1), most_bytes=10**9)
+
+    assert await copies(store, "1") == ["1"]
+
+
+async def test_a_young_thread_is_not_pruned(store: Store) -> None:
+    """What was read within a day stays, whatever the bounds say."""
+    await kept(store, "1", pictures=True)
+    await pruned(store, TODAY + timedelta(hours=23), older_than=TODAY + timedelta(hours=23), most_bytes=0)
+
+    assert await copies(store, "1") == ["1"]
+
+
+async def test_pictures_of_the_oldest_go_first(store: Store) -> None:
+    """What is too much goes in order: pictures of those that were read longest ago, and no more than must."""
+    await kept(store, "1", "2", "3", pictures=True)
+    total = await size_of(store, "1", "2", "3")
+    await pruned(store, most_bytes=total - 1500)
+
+    assert await copies(store, "1", "2", "3") == ["1 bare", "2 bare", "3"]
+    assert [len(await store.media(ANN, key)) for key in ("1", "2", "3")] == [0, 0, 1]
+
+
+async def test_old_versions_go_before_copies(store: Store) -> None:
+    """With every picture gone, versions that are not the newest go, of all threads; then whole threads."""
+    await kept(store, "1", "2")
+    await committed(store, contents=(illustrated("1", version=2, title="x" * 1000),))
+    await committed(store, contents=(illustrated("2", version=2, title="x" * 1000),))
+    total = await size_of(store, "1", "2")
+    await pruned(store, most_bytes=total + 100)
+
+    assert await copies(store, "1", "2") == ["1", "2"]
+    assert [await store.content(ANN, key, 1) for key in ("1", "2")] == [None, None]
+
+
+async def size_of(store: Store, *keys: str) -> int:
+    """How much the newest copies and the pictures of these threads take, as the store counts."""
+    if isinstance(store, MemoryStore):
+        pictures = sum(len(data) for media in store._media.values() for _, data in media.values())
+        return sum(len(str(store._contents[ANN, key])) for key in keys) + pictures
+    files = [path for path in Path(store._folder / "archive").glob("*/*/**/*") if path.is_file()]
+    return sum(path.stat().st_size for path in files if path.parent.suffix != ".versions")
+
+
+@pytest.mark.parametrize("state", ["pending", "sending", "unknown", "dead"])
+async def test_what_a_delivery_needs_is_not_pruned(store: Store, state: Any) -> None:
+    """A thread with a delivery that is not sent stays whole; one whose deliveries are all sent goes."""
+    await kept(store, "1", "2", pictures=True)
+    await committed(store, delivery("a", entry_key="1"), delivery("b", entry_key="2"))
+    await store.settle([delivery("a", entry_key="1", state=state), delivery("b", entry_key="2", state="sent")])
+    await pruned(store, older_than=TODAY + timedelta(days=1), most_bytes=0)
+
+    assert await copies(store, "1", "2") == ["1", "(2 pruned)"]
+    assert len(await store.media(ANN, "1")) == 1
+
+
+@pytest.mark.parametrize("more", [{"state": "waiting"}, {"version": 2, "told": 1}])
+async def test_what_a_look_or_growth_needs_is_not_pruned(store: Store, more: Any) -> None:
+    """A thread whose own page is still to be read, and one whose growth nobody was told of, stay whole."""
+    await kept(store, "1")
+    await committed(store, known=(known("1", **{"version": 1, "told": 1, **more}),))
+    await pruned(store, most_bytes=0)
+
+    assert await store.content(ANN, "1") is not None
+
+
+async def test_threads_of_the_unfollowed_are_pruned(store: Store) -> None:
+    """What an author left who is not followed any more goes like the rest."""
+    await kept(store, "1", pictures=True)
+    await store.unsubscribe([subscription().id])
+    await pruned(store, most_bytes=0)
+
+    assert await store.content(ANN, "1") is None
+    assert (await store.search("text")).found == ()
+
+
+async def test_a_pruned_thread_that_is_kept_again_is_whole(store: Store) -> None:
+    """What a commit says of the copy does not count; that it keeps the thread does."""
+    await kept(store, "1", "2")
+    await pruned(store, most_bytes=0)
+    await committed(store, known=(known("1", title="new"), known("2", title="new")), contents=(illustrated("1"),))
+
+    assert await copies(store, "1", "2") == ["1", "(2 pruned)"]
+    assert {thread.title for thread in await store.threads()} == {"new"}
 
 
 # -- sending ------------------------------------------------------------------------------------------

@@ -121,6 +121,14 @@ def test_a_kept_copy_that_cannot_be_read() -> None:
     assert faults(found) == {"no_copy": ["1"]}
 
 
+def test_a_copy_that_was_pruned_is_no_fault() -> None:
+    """What the archive's bounds took need not be there; what lost its pictures only must."""
+    copies = {(ANN, key): "there is no copy" for key in "12"}
+    found = audited(known("1", copy="pruned"), delivery("1"), known("2", copy="bare"), delivery("2"), copies=copies)
+
+    assert faults(found) == {"no_copy": ["2"]}
+
+
 def test_what_is_only_worth_knowing_is_no_fault() -> None:
     """In doubt, dead, and sent after a doubt are told, and the audit is content."""
     rows = [
