@@ -29,7 +29,9 @@ ALLOWED = {
     "orders": {"model"},
     "outbox": {"model", "errors"},
     "alerts": {"model", "times", "diff"},
-    "render": {"model", "text", "times"},
+    "render": {"model", "render."},
+    "render.": {"model", "text", "times", "render."},
+    "pdf": {"model", "errors", "render."},
     "allowance": set(),
     "addresses": {"threads"},
     "bodies": set(),
@@ -58,8 +60,8 @@ ALLOWED = {
     "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
 }
 PURE = [
-    *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose", "render"),
-    *("orders", "outbox", "alerts"),
+    *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit", "compose"),
+    *("render/look", "render/plain", "render/page", "orders", "outbox", "alerts"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
