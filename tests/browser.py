@@ -49,17 +49,19 @@ def screenshot(html_path: Path, width: int, height: int, dark: bool = False) -> 
         return base64.b64decode(page.ask("Page.captureScreenshot", **asked)["data"])
 
 
-def measure(html: str, width: int, height: int = 800, dark: bool = False) -> dict[str, Any]:
+def measure(html: str, width: int, height: int = 800, dark: bool = False, also: str = "0") -> dict[str, Any]:
     """What the page is like at this width: how wide it really is, what sticks out, its colours, what it asked for.
 
     `requests` are the addresses outside of the page itself; `said` is what a script of the page put on the console.
+    `also` is a JavaScript expression of the test's own, whose value comes back under that name.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
         path.write_text(html, encoding="utf-8")
         with _page(path.as_uri(), width, height, dark) as page:
             found = page.ask("Runtime.evaluate", expression=MEASURE, returnByValue=True)["result"]["value"]
-            return {**found, "requests": page.requests, "said": page.said}
+            answer = page.ask("Runtime.evaluate", expression=also, returnByValue=True)["result"]["value"]
+            return {**found, "also": answer, "requests": page.requests, "said": page.said}
 
 
 def printed(html_path: Path) -> bytes:

@@ -29,6 +29,15 @@ def test_nothing_sticks_out(name, width):
     assert (seen["viewport"], seen["width"], seen["wide"]) == (width, width, [])
 
 
+@pytest.mark.parametrize("width", [360, 800])
+def test_a_number_is_on_one_line(width):
+    """Also with two digits: at the edge of the page there is room for one only."""
+    heights = "[...new Set([...document.querySelectorAll('.n')].map((one) => one.getClientRects()[0].height))].length"
+    seen = browser.measure(as_html(WORLD, LOOK), width, also=heights)
+
+    assert seen["also"] == 1
+
+
 def test_a_page_loads_nothing():
     """A kept picture is there, and nobody was asked for anything."""
     seen = browser.measure(as_html(ESSAY, LOOK), 800)

@@ -105,11 +105,13 @@ async def test_what_is_no_thread_is_said(home):
 
 
 async def test_a_page_that_is_gone_without_a_copy(home, site):
-    """Exit 1, in words, as ever."""
+    """Exit 1, in words; that there is no store is no trouble, and none is begun."""
     result = await keepcurrent("unroll", f"{site.base_url}/thread/1234567890123456789.html", cwd=home)
 
     assert result.code == 1
     assert "has no such page (404)" in result.err
+    assert "copy" not in result.err
+    assert not (home / "data").exists()
 
 
 async def test_a_damaged_store_does_not_keep_a_page_from_being_read(home, site):

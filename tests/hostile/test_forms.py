@@ -152,6 +152,29 @@ def test_the_reader_of_html_sees(html: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "html",
+    [
+        "<script>x</script>",
+        '<img src="https://a.example/seen.png" alt="">',
+        '<img src="data:image/svg+xml;base64,eA==" alt="">',
+        '<p style="position:fixed">x</p>',
+        "<style>p { color: red }</style>",
+        '<a href="#p1">https://bank.example</a>',
+        '<a href="https://a.example">https://b.example</a>',
+        '<meta http-equiv="refresh" content="0;url=https://a.example">',
+        "<bdi onclick=x>y</bdi>",
+        "<p>\u202ex</p>",
+    ],
+)
+def test_the_reader_of_a_page_sees(html: str) -> None:
+    """What is not of the page's template is found, beside a page in which all is well."""
+    page = render.FORMATS["html"](placed("x", ("post",)), LOOK)
+
+    assert readers.read_page(page).live == ()
+    assert readers.read_page(page.replace("<article", f"{html}<article")).live != ()
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "a <b>c</b>",

@@ -75,6 +75,13 @@ def test_every_script_is_drawn(able, caplog):
     assert {one for one in ("CJK", "Devanagari", "Tamil", "Thai", "Color-Emoji") if one not in fonts} == set()
 
 
+def test_a_number_is_on_one_line(able):
+    """At the edge of the page, where there is room for one digit only."""
+    lines = said_by("pdftotext", pdf.pdf(WORLD, LOOK), "-layout", "-", "-").decode().splitlines()
+
+    assert [line.split()[0] for line in lines if "quoted" in line] == [str(len(SCRIPTS))]
+
+
 @pytest.mark.parametrize("name", ["emoji", "flags"])
 def test_emoji_and_flags_have_colours(able, name):
     """And the digits beside them are not taken for emoji."""
