@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings  # loads pydantic, which `--help` does without
 
 Add = Callable[..., argparse.ArgumentParser]
-FORMATS = ("text", "markdown", "html", "json")
+FORMATS = ("text", "markdown", "html", "json", "pdf")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -214,9 +214,10 @@ def _add_working(add: Add) -> None:
     command = add("refresh", "looking:refresh", "look at a thread's own page again, now")
     command.add_argument("thread", nargs="+", metavar="THREAD", help="its id or URL")
     _add_json(command)
-    command = add("unroll", "working:unroll", "read one thread, whole, now", works_without_file=True)
-    command.add_argument("url", metavar="URL")
-    command.add_argument("--format", choices=FORMATS, default="text")
+    command = add("unroll", "unrolling:unroll", "read one thread, whole, now", works_without_file=True)
+    command.add_argument("thread", metavar="URL|ID", help="its page, a post of it at x.com, or its id")
+    command.add_argument("--format", choices=FORMATS, default="text", help='pdf needs the extra "keepcurrent[pdf]"')
+    command.add_argument("--images", action="store_true", help="with its pictures: html loads them, a pdf has them")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
     command.add_argument("--channel", action="append", metavar="NAME", help="send it to this channel")
 

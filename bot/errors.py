@@ -19,6 +19,7 @@
         ChannelDown                   whatever the message: not reached, busy, wants a pause; the queue keeps its order
         ChannelRejected               refused for ever (bad token, unknown room): dead at once
         DeliveryInDoubt               may have arrived: time-out, answer lost
+      NoPdf                         no PDF can be made here, or of so much; says the mend
       OrderRefused                  the running bot does not do, or did not finish, what it was asked
       StoreError                    the store cannot be read or written; says where and how to go on
         StoreLocked                   another process holds it; carries its `pid`; exit status 3
@@ -47,6 +48,10 @@ class SettingsError(BotError):
 
 class NotFound(BotError):
     """What was asked for is not there: an author who is not followed, a delivery that is not in the outbox."""
+
+
+class NoPdf(BotError):
+    """A PDF cannot be made: something that it needs is not installed, or the thread is too long for one."""
 
 
 class OrderRefused(BotError):

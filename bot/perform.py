@@ -17,6 +17,7 @@ from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
 from bot.follow import Followed, matching
+from bot.lookup import known_thread
 from bot.model import ChannelState, Entry, Feed, FeedState, Known
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
@@ -217,12 +218,8 @@ async def _thread(app: App, name: str) -> Known:
     """The known thread of that id or URL. Raises `NotFound`."""
     located = (found for source in app.sources.values() if (found := source.locate(name)) is not None)
     key = next((found.thread_key for found in located if found.thread_key), name)
-    for feed, _ in await app.store.feeds():
-        known = (await app.store.known(feed.id, [key])).get(key)
-        if known is not None and known.same_as:
-            known = (await app.store.known(feed.id, [known.same_as])).get(known.same_as, known)
-        if known is not None:
-            return known
+    if found := await known_thread(app.store, key):
+        return found[1]
     raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
 
 

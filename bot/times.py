@@ -15,6 +15,15 @@ def moment(time: datetime | None, zone: tzinfo) -> str:
     return time.astimezone(zone).strftime("%Y-%m-%d %H:%M") if time else "never"
 
 
+def in_words(time: datetime, zone: tzinfo) -> str:
+    """A time for a text that is read, in their zone: `22 November 2026, 23:30 CET`."""
+    try:
+        local = time.astimezone(zone)
+    except OverflowError:  # the first and the last day that a datetime can hold
+        local = time
+    return f"{local.day} {local:%B} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
+
+
 def span(delay: timedelta) -> str:
     """A length of time for people: `30 min`, `2 h`, `1 d 3 h`."""
     seconds = max(int(delay.total_seconds()), 0)

@@ -139,8 +139,10 @@ def test_ci_runs_the_readme_s_test_command():
 
 
 def test_the_templates_are_packaged():
-    """What a notice is made of ships with the package."""
-    assert {path.name for path in files("bot").joinpath("templates").iterdir()} >= {"notice.html", "notice.txt"}
+    """What notices and pages are made of ships with the package."""
+    packaged = {path.name for path in files("bot").joinpath("templates").iterdir()}
+
+    assert packaged >= {"notice.html", "notice.txt", "page.html"}
 
 
 @pytest.mark.parametrize("command", ["init", "follow", "poll", "unroll", "outbox"])

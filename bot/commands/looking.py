@@ -14,6 +14,7 @@ from bot.app import now
 from bot.commands.listing import outbox_rows, reading
 from bot.commands.ordering import ordered
 from bot.errors import NotFound, StoreError
+from bot.lookup import known_thread
 from bot.model import Entry, Feed, Known
 from bot.orders import Looked, Refresh, Refreshed
 from bot.protocols import Store
@@ -120,9 +121,8 @@ async def _kept(store: Store, known: Known, version: int) -> Entry | None:
 async def _find(store: Store, wanted: str) -> tuple[Feed, Known]:
     """The thread of that id, other id, or URL."""
     tail = wanted.partition("?")[0].rstrip("/").rsplit("/", 1)[-1].removesuffix(".html")
-    for feed, _ in await store.feeds():
-        for known in (await store.known(feed.id, [wanted, tail])).values():
-            return feed, known
+    if found := await known_thread(store, wanted, tail):
+        return found
     raise NotFound(
         f"{wanted} is no thread that is known here: it was in no listing of an author who is followed; "
         "`keepcurrent threads` lists what is known"

@@ -1,4 +1,4 @@
-"""The work itself: `poll`, `unroll`. (`run` is in `running`.)"""
+"""The work itself: `poll`. (`run` is in `running`, `unroll` in `unrolling`.)"""
 
 from __future__ import annotations
 
@@ -8,22 +8,18 @@ from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
-from bot import render, show, times
-from bot.app import App, now, open_app, open_store
+from bot import show, times
+from bot.app import now, open_app, open_store
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
-from bot.commands.setting import named_channels, require_channels
-from bot.errors import ChannelError, SettingsError, SourceError
+from bot.commands.setting import require_channels
 from bot.follow import matching
-from bot.model import Author, Batch, Changes, Delivery, Entry, Feed, Item
+from bot.model import Changes, Delivery, Feed
 from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
 from bot.poll import Polled
-from bot.protocols import Expander
-from bot.routing import delivery_id
 from bot.settings import Settings
 
 # -- poll ---------------------------------------------------------------------------------------------------
@@ -181,63 +177,3 @@ def _preview_document(preview: _Preview) -> dict[str, object]:
             for reason in known.filtered
         ],
     }
-
-
-# -- unroll -------------------------------------------------------------------------------------------------
-
-
-async def unroll(args: argparse.Namespace, settings: Settings) -> int:
-    """One thread, whole, now; printed, written to a file, or sent to a channel."""
-    from bot.stores.memory import MemoryStore
-
-    async with open_app(settings, store=MemoryStore()) as app:
-        channels = named_channels(settings, args.channel) if args.channel else []
-        try:
-            with show.progress("Reading the thread …"):
-                entry = await _read(app, args.url)
-        except SourceError as error:
-            show.problem(f"{args.url}: {error.reason}")
-            return 1
-        sent = [await _send(app, entry, channel) for channel in channels]
-    if args.output is None and channels:
-        return 0 if all(sent) else 1
-    written = _write(render.FORMATS[args.format](entry, settings.zone), args.output)
-    return 0 if all(sent) and written else 1
-
-
-async def _read(app: App, url: str) -> Entry:
-    located = next((found for source in app.sources.values() if (found := source.locate(url))), None)
-    source: object = app.sources[located.source] if located else None
-    if located is None or not located.thread_key or not isinstance(source, Expander):
-        raise SettingsError(f"{url} is not the URL of a thread; it looks like https://…/thread/ID.html")
-    stub = Entry(feed_id=located.feed_id, key=located.thread_key, url=url, author=Author(handle=""))
-    return await source.expand(stub)
-
-
-async def _send(app: App, entry: Entry, name: str) -> bool:
-    feed = Feed(id=entry.feed_id, source="", address=f"@{entry.author.handle}", author=entry.author)
-    key = delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
-    delivery = Delivery(
-        id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()
-    )
-    batch = Batch(id=key, channel=name, items=(Item(delivery=delivery, feed=feed, entry=entry),))
-    try:
-        await app.dispatcher.send(app.channels[name], batch)
-    except ChannelError as error:
-        show.problem(f"channel {name}: {error.reason}")
-        return False
-    show.line(f"Sent to {name}: {entry.title}")
-    return True
-
-
-def _write(text: str, output: Path | None) -> bool:
-    if output is None or output == Path("-"):
-        sys.stdout.write(show.printable(text))
-        return True
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        show.problem(f"{output}: {error.strerror}")
-        return False
-    show.note(f"Wrote {output}.")
-    return True

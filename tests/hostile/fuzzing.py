@@ -43,12 +43,12 @@ from bot.text import clean, is_web_link, one_line, shorten, split_links, title_o
 from tests import pages
 from tests.faulty_files import Counting
 from tests.hostile import readers
-from tests.hostile.readers import PAGE
 from tests.hostile.texts import HARMLESS, HOSTILE
 from tests.servers.notices import FEED, PARIS, batch
 from tests.shared import shared
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
+LOOK = render.Look(zone=PARIS)
 
 
 class Live(AssertionError):
@@ -249,10 +249,10 @@ def _composed(made: tuple[list[Entry], Limits]) -> None:
 
 
 def _rendered(entry: Entry) -> None:
-    live = list(readers.read_terminal(render.as_text(entry, PARIS)).live)
-    live += readers.read_markdown(render.as_markdown(entry, PARIS)).live
-    live += readers.read_html(render.as_html(entry, PARIS), PAGE).live
-    live += readers.read_json(render.as_json(entry, PARIS)).live
+    live = list(readers.read_terminal(render.FORMATS["text"](entry, LOOK)).live)
+    live += readers.read_markdown(render.FORMATS["markdown"](entry, LOOK)).live
+    live += readers.read_page(render.FORMATS["html"](entry, LOOK)).live
+    live += readers.read_json(render.FORMATS["json"](entry, LOOK)).live
     _dead(live)
 
 

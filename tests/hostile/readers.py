@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -87,7 +88,7 @@ def read_terminal(text: str) -> Seen:
 
 # -- HTML ---------------------------------------------------------------------------------------------
 
-Elements = Mapping[str, Mapping[str, str | None]]
+Elements = Mapping[str, Mapping[str, str | re.Pattern[str] | None]]
 """Elements that our templates write, with their attributes; None: any value that is a web address seen as it is."""
 
 NOTICE: Elements = {
@@ -100,19 +101,40 @@ NOTICE: Elements = {
     "a": {"href": None},
 }
 MATRIX: Elements = {**NOTICE, "h1": {}}
+_ANY = re.compile(r".*", re.DOTALL)
+_DIRECTION = re.compile(r"auto|ltr|rtl")
+_LANGUAGE = re.compile(r"[A-Za-z-]*")
 PAGE: Elements = {
-    "html": {},
-    "head": {},
-    "title": {},
-    "style": {},
-    "h1": {},
-    "p": {},
-    "br": {},
-    "meta": {"charset": "utf-8", "name": "viewport", "content": "width=device-width, initial-scale=1"},
-    "body": {"dir": "auto"},
-    "a": {"href": None, "rel": "noreferrer nofollow"},
+    **{name: {} for name in ("head", "title", "style", "body", "main", "br", "b", "span", "strong", "footer")},
+    "html": {"lang": "en"},
+    "header": {"dir": _DIRECTION},
+    "h1": {"lang": _LANGUAGE},
+    "article": {"lang": _LANGUAGE},
+    "section": {"class": "post", "id": re.compile(r"p\d+"), "dir": _DIRECTION},
+    "p": {"class": re.compile("note|more")},
+    "bdi": {"dir": _DIRECTION},
+    "time": {"datetime": re.compile(r"[\dTZ:-]+")},
+    "figure": {"class": "named"},
+    "figcaption": {"aria-hidden": "true"},
+    "img": {
+        "src": re.compile(r"data:image/(?:png|jpeg|gif|webp|avif);base64,[A-Za-z0-9+/=]*"),
+        "alt": _ANY,
+        "referrerpolicy": "no-referrer",
+    },
+    "meta": {
+        "charset": "utf-8",
+        "name": re.compile("viewport|color-scheme|referrer"),
+        "http-equiv": "Content-Security-Policy",
+        "content": re.compile(
+            r"width=device-width, initial-scale=1|light dark|no-referrer|"
+            r"default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+        ),
+    },
+    "a": {"href": None, "rel": "noreferrer nofollow", "class": re.compile("url|n"), "dir": "ltr"},
 }
-_BLOCKS = {"p", "br", "li", "ul", "h1", "title", "body"}
+_BLOCKS = {"p", "br", "li", "ul", "h1", "title", "body", "section", "figure", "figcaption"}
+_ANCHOR = re.compile(r"#p(\d+)")
+"""To a post of the page, by its number."""
 
 
 class _Html(HTMLParser):
@@ -131,9 +153,9 @@ class _Html(HTMLParser):
             self.live.append(f"HTML: <{tag}>")
             return
         for name, value in attrs:
-            if name not in known or (known[name] is not None and known[name] != value):
+            if name not in known or not _is_ours(known[name], value or ""):
                 self.live.append(f"HTML: <{tag} {name}={value!r}>")
-            elif known[name] is None:
+            elif known[name] is None and not _ANCHOR.fullmatch(value or ""):
                 self.live += web_link(value or "", "HTML")
         if tag == "a":
             self._link = (dict(attrs).get("href") or "", len(self.words))
@@ -145,7 +167,8 @@ class _Html(HTMLParser):
             self.live.append(f"HTML: </{tag}>")
         if tag == "a" and self._link:
             url, start = self._link
-            if (said := "".join(self.words[start:])) != url:
+            anchor = _ANCHOR.fullmatch(url)
+            if (said := "".join(self.words[start:])) != (anchor[1] if anchor else url):
                 self.live.append(f"HTML: a link to {url} that says {said!r}")
             self._link = None
         if tag in _BLOCKS:
@@ -169,6 +192,23 @@ class _Html(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.live.append(f"HTML: <![{data}>")
+
+
+def _is_ours(known: str | re.Pattern[str] | None, value: str) -> bool:
+    if isinstance(known, re.Pattern):
+        return known.fullmatch(value) is not None
+    return known is None or known == value
+
+
+def read_page(html: str) -> Seen:
+    """A page of ours as a browser shows it: its style is that of the template, whatever a thread says."""
+    parser = _Html(PAGE)
+    parser.feed(html)
+    parser.close()
+    words = "".join(parser.words)
+    template = files("bot").joinpath("templates", "page.html").read_text(encoding="utf-8")
+    styles = [] if f"<style>{parser.style}</style>" in template else ["HTML: a style that is not ours"]
+    return Seen(words, (*parser.live, *styles, *controls(words, "HTML")))
 
 
 def read_html(html: str, allowed: Elements = NOTICE) -> Seen:

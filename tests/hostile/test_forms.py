@@ -12,16 +12,17 @@ from bot import log, render, show
 from bot.channels.classify import classify
 from bot.channels.listen import Fact
 from tests.hostile import readers
-from tests.hostile.readers import PAGE, Seen, in_one_line, normal
+from tests.hostile.readers import Seen, in_one_line, normal
 from tests.hostile.texts import HARMLESS, HOSTILE, PLACES, VISIBLE, placed
 from tests.servers.notices import PARIS
 
 FORMS: Mapping[str, Callable[[str], Seen]] = {
     "text": readers.read_terminal,
     "markdown": readers.read_markdown,
-    "html": lambda text: readers.read_html(text, PAGE),
+    "html": readers.read_page,
     "json": readers.read_json,
 }
+LOOK = render.Look(zone=PARIS)
 EVERYWHERE = [(place,) for place in PLACES] + [tuple(PLACES)]
 
 
@@ -32,7 +33,7 @@ def test_nothing_of_a_hostile_text_is_live_in_a_form(form: str) -> None:
         (one.name, places, mark)
         for one in HOSTILE
         for places in EVERYWHERE
-        for mark in FORMS[form](render.FORMATS[form](placed(one.text, places), PARIS)).live
+        for mark in FORMS[form](render.FORMATS[form](placed(one.text, places), LOOK)).live
     ]
 
     assert found == []
@@ -44,7 +45,7 @@ def test_harmless_text_is_unchanged_in_a_form(form: str) -> None:
     changed = []
     for name, text in HARMLESS.items():
         for place in VISIBLE:
-            seen = FORMS[form](render.FORMATS[form](placed(text, (place,)), PARIS))
+            seen = FORMS[form](render.FORMATS[form](placed(text, (place,)), LOOK))
             wanted, words = (text, seen.words) if form == "json" else (_as(place, text), _as(place, seen.words))
             changed += [(name, place, *seen.live)] if wanted not in words or seen.live else []
 
@@ -148,6 +149,29 @@ def test_an_event_of_the_log_is_a_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_the_reader_of_html_sees(html: str) -> None:
     """What is not of our templates is found."""
     assert readers.read_html(html).live != ()
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<script>x</script>",
+        '<img src="https://a.example/seen.png" alt="">',
+        '<img src="data:image/svg+xml;base64,eA==" alt="">',
+        '<p style="position:fixed">x</p>',
+        "<style>p { color: red }</style>",
+        '<a href="#p1">https://bank.example</a>',
+        '<a href="https://a.example">https://b.example</a>',
+        '<meta http-equiv="refresh" content="0;url=https://a.example">',
+        "<bdi onclick=x>y</bdi>",
+        "<p>\u202ex</p>",
+    ],
+)
+def test_the_reader_of_a_page_sees(html: str) -> None:
+    """What is not of the page's template is found, beside a page in which all is well."""
+    page = render.FORMATS["html"](placed("x", ("post",)), LOOK)
+
+    assert readers.read_page(page).live == ()
+    assert readers.read_page(page.replace("<article", f"{html}<article")).live != ()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
-from selectolax.lexbor import LexborHTMLParser
 
 from bot import render, show, times
 from bot.model import Author, Entry, Media, Post
@@ -26,11 +28,12 @@ ENTRY = Entry(
     ),
     whole=True,
 )
+LOOK = render.Look(zone=UTC)
 
 
 def test_json_has_the_documented_keys():
     """The documented form, and ids as strings."""
-    document = json.loads(render.as_json(ENTRY, UTC))
+    document = json.loads(render.FORMATS["json"](ENTRY, LOOK))
 
     assert {"id", "url", "author", "title", "published", "posts"} <= document.keys()
     assert document["published"] == "2026-11-22T22:30:00Z"
@@ -40,25 +43,47 @@ def test_json_has_the_documented_keys():
 def test_text_is_the_author_s_own():
     """Plain text changes nothing."""
     for post in ENTRY.posts:
-        assert post.text in render.as_text(ENTRY, UTC)
-
-
-def test_html_shows_the_text_and_runs_nothing():
-    """Parsed again, the page shows the text as written; no script, no link but to the web, nothing loaded."""
-    tree = LexborHTMLParser(render.as_html(ENTRY, UTC))
-
-    assert "5 * 3 < 16 & https://example.org/a_b?x=1&y=2" in tree.body.text()
-    assert tree.css("script, img, link, iframe") == []
-    assert all(a.attributes["href"].startswith("https://") for a in tree.css("a"))
+        assert post.text in render.FORMATS["text"](ENTRY, LOOK)
 
 
 def test_markdown_escapes_what_would_be_markup():
     """Author text is literal; only web addresses are links."""
-    text = render.as_markdown(ENTRY, UTC)
+    text = render.FORMATS["markdown"](ENTRY, LOOK)
 
     assert "5 \\* 3 \\< 16" in text
     assert "<https://example.org/a_b?x=1&y=2>" in text
     assert "\\[x\\](javascript" in text
+
+
+@pytest.mark.parametrize("form", render.FORMATS)
+def test_every_form_says_that_it_is_a_copy(form):
+    """The note of the look stands in each form, as words."""
+    made = render.FORMATS[form](ENTRY, replace(LOOK, note="Kept copy of 2026-11-25: <gone>."))
+    words = {"text": str, "markdown": str, "html": unescape, "json": lambda text: json.loads(text)["note"]}[form](made)
+
+    assert "Kept copy of 2026" in words
+    assert "gone" in words
+
+
+def test_json_without_a_note_has_the_documented_keys_only():
+    """Nobody who reads the form has to know of notes."""
+    assert "note" not in json.loads(render.FORMATS["json"](ENTRY, LOOK))
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [(UTC, "22 November 2026, 22:30 UTC"), (ZoneInfo("Europe/Paris"), "22 November 2026, 23:30 CET")],
+)
+def test_a_time_in_words(zone, said):
+    """In the reader's zone, with its name."""
+    assert times.in_words(NOW, zone) == said
+
+
+def test_the_first_day_there_is_has_words():
+    """A time that no zone can shift is told as it is."""
+    first = datetime.min.replace(tzinfo=UTC)
+
+    assert times.in_words(first, ZoneInfo("America/New_York")) == "1 January 1, 00:00 UTC"
 
 
 @pytest.mark.parametrize(

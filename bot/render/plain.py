@@ -1,18 +1,16 @@
-"""One thread as text, Markdown, HTML or JSON, for `unroll`. Pure.
+"""One thread as text, Markdown or JSON. Pure. Does not show pictures, it names them.
 
-Author text is text in every form: Markdown and HTML escape it, all but JSON, which is exact, are cleaned. Links are
+Author text is text in every form: Markdown escapes it, and both forms for reading are cleaned; JSON is exact. Links are
 made of web addresses alone and say where they lead.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import tzinfo
-from html import escape
 
 from bot.model import Author, Entry, Media, Post
+from bot.render.look import Look
 from bot.text import clean, is_web_link, json_document, one_line, split_links
 from bot.times import moment, rfc3339
 
@@ -21,8 +19,8 @@ _MARKDOWN_LIST = re.compile(r"^(\d{1,9})([.)])")
 _MARKDOWN_UNDERLINE = re.compile(r"^(=)")
 
 
-def as_json(entry: Entry, _zone: tzinfo) -> str:
-    """The documented JSON form."""
+def as_json(entry: Entry, look: Look) -> str:
+    """The documented JSON form, with `note` where there is something to say of it."""
     posts = [
         {
             "id": post.id,
@@ -40,48 +38,29 @@ def as_json(entry: Entry, _zone: tzinfo) -> str:
         "title": entry.title,
         "published": rfc3339(entry.published),
         "posts": posts,
+        **({"note": look.note} if look.note else {}),
     }
     return json_document(document)
 
 
-def as_text(entry: Entry, zone: tzinfo) -> str:
+def as_text(entry: Entry, look: Look) -> str:
     """Plain text, posts separated by blank lines."""
     entry = _cleaned(entry)
-    return "\n\n".join((_heading(entry, zone), *(_with_media(post) for post in entry.posts))) + "\n"
+    note = [f"({one_line(look.note)})"] if look.note else []
+    return "\n\n".join((_heading(entry, look), *note, *(_with_media(post) for post in entry.posts))) + "\n"
 
 
-def as_markdown(entry: Entry, zone: tzinfo) -> str:
+def as_markdown(entry: Entry, look: Look) -> str:
     """Markdown in which the author's text is literal."""
     entry = _cleaned(entry)
-    about = f"{_literal(entry.author.label)}, {moment(entry.published, zone)}, {_markdown_link(entry.url)}"
-    return "\n\n".join((f"# {_literal(entry.title)}", about, *(_markdown_post(post) for post in entry.posts))) + "\n"
+    about = f"{_literal(entry.author.label)}, {moment(entry.published, look.zone)}, {_markdown_link(entry.url)}"
+    note = [f"({_literal(one_line(look.note))})"] if look.note else []
+    posts = (_markdown_post(post) for post in entry.posts)
+    return "\n\n".join((f"# {_literal(entry.title)}", about, *note, *posts)) + "\n"
 
 
-def as_html(entry: Entry, zone: tzinfo) -> str:
-    """One self-contained page, without scripts and without anything loaded from elsewhere."""
-    entry = _cleaned(entry)
-    body = "\n".join(f"<p>{_html_text(post.text)}</p>{_html_media(post)}" for post in entry.posts)
-    title = escape(entry.title)
-    return (
-        f'<!doctype html>\n<html><head><meta charset="utf-8"><title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        "<style>:root{color-scheme:light dark}body{max-width:40rem;margin:2rem auto;padding:0 1rem;"
-        "font:1.05rem/1.6 system-ui,sans-serif;overflow-wrap:anywhere}</style></head>\n"
-        f'<body dir="auto"><h1>{title}</h1>\n<p>{escape(entry.author.label)}, {moment(entry.published, zone)}, '
-        f"{_link(entry.url)}</p>\n{body}\n</body></html>\n"
-    )
-
-
-FORMATS: Mapping[str, Callable[[Entry, tzinfo], str]] = {
-    "text": as_text,
-    "markdown": as_markdown,
-    "html": as_html,
-    "json": as_json,
-}
-
-
-def _heading(entry: Entry, zone: tzinfo) -> str:
-    about = f"{entry.author.label}, {moment(entry.published, zone)}, {len(entry.posts)} posts"
+def _heading(entry: Entry, look: Look) -> str:
+    about = f"{entry.author.label}, {moment(entry.published, look.zone)}, {len(entry.posts)} posts"
     return f"{entry.title}\n{about}\n{entry.url}"
 
 
@@ -126,20 +105,3 @@ def _markdown_line(line: str) -> str:
 
 def _markdown_link(url: str) -> str:
     return f"<{url}>" if is_web_link(url) else _literal(url)
-
-
-def _html_text(text: str) -> str:
-    return "<br>\n".join("".join(_html_piece(*piece) for piece in split_links(line)) for line in text.split("\n"))
-
-
-def _html_piece(text: str, is_link: bool) -> str:
-    return _link(text) if is_link else escape(text)
-
-
-def _html_media(post: Post) -> str:
-    return "".join(f"\n<p>{escape(m.alt or m.kind)}: {_link(m.url)}</p>" for m in post.media)
-
-
-def _link(url: str) -> str:
-    shown = escape(url)
-    return f'<a href="{shown}" rel="noreferrer nofollow">{shown}</a>' if is_web_link(url) else shown

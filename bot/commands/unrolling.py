@@ -1,0 +1,268 @@
+"""`unroll`: one thread, whole, now; from its own page, or from the copy that is kept when the page cannot be read.
+
+Writes nothing to the store and takes no lock. Does not decide how a thread looks; that is `render`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot import render, show
+from bot.app import App, now, open_app, open_store
+from bot.commands.setting import named_channels
+from bot.errors import ChannelError, FeedGone, NoPdf, SettingsError, SourceError, StoreError
+from bot.lookup import known_thread
+from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
+from bot.pictures import mime_of
+from bot.protocols import Expander, Store
+from bot.render import PICTURE_TYPES, Look, Picture
+from bot.routing import delivery_id
+from bot.settings import Settings
+from bot.threads import Threads
+
+if TYPE_CHECKING:
+    from bot.http import Http  # loads aiohttp
+
+PDF_WITHIN = 120.0
+"""Seconds that a PDF may take: 300 posts take about 1 s, a post of 1 MB about 15 s."""
+MOST_PICTURES = 40
+MOST_PICTURE_BYTES = 30 * 1024 * 1024
+PICTURES_WITHIN = 120.0
+"""Seconds that all pictures of a PDF may take; a host is asked for one a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What the store has of a thread: what is remembered of it, and the copy, None if there is none."""
+
+    known: Known
+    copy: Entry | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A thread to show. `note` says that it is the kept copy, and why."""
+
+    entry: Entry
+    read_at: datetime
+    note: str = ""
+
+
+async def unroll(args: argparse.Namespace, settings: Settings) -> int:
+    """Find the thread; print it, write it to a file, or send it to a channel."""
+    from bot.stores.memory import MemoryStore
+
+    channels = named_channels(settings, args.channel) if args.channel else []
+    writes = args.output is not None or not channels
+    if writes and args.format == "pdf":
+        _require_pdf(args.output)
+    async with open_app(settings, store=MemoryStore()) as app:
+        try:
+            found = await _find(app, args.thread)
+        except SourceError as error:
+            show.problem(f"{args.thread}: {error.reason}")
+            return 1
+        done = [await _send(app, found.entry, channel) for channel in channels]
+        if writes:
+            made = await _made(args, found, await _look(args, app, found))
+            done.append(_write(made, args.output))
+    return 0 if all(done) else 1
+
+
+# -- the thread ----------------------------------------------------------------------------------------------
+
+
+async def _find(app: App, address: str) -> _Found:
+    """The thread as its page has it now, else as it is kept. Raises `SourceError`, `SettingsError`."""
+    located = next((found for source in app.sources.values() if (found := source.locate(address))), None)
+    kept = None
+    if located is None or not located.thread_key:
+        kept = await _kept(app.settings, address.strip())
+        if kept is None:
+            raise SettingsError(f"{address} is no thread; one looks like https://…/thread/ID.html, or is an id alone")
+        located = _where(kept.known)
+    try:
+        with show.progress("Reading the thread …"):
+            return _Found(entry=await _read(app, located, address if "/" in address else ""), read_at=now())
+    except SourceError as error:
+        kept = kept or await _kept(app.settings, located.thread_key)
+        if kept is None or kept.copy is None:
+            raise
+        copy = _as_kept(kept.copy, kept.known, error, app.settings)
+        show.note(f"{address}: {error.reason}. {copy.note}")
+        return copy
+
+
+def _where(known: Known) -> Located:
+    return Located(source=known.feed_id.partition(":")[0], feed_id=known.feed_id, thread_key=known.key)
+
+
+async def _read(app: App, located: Located, url: str) -> Entry:
+    source: object = app.sources.get(located.source)
+    if not isinstance(source, Expander):
+        raise SourceError(located.feed_id, f"there is no source {located.source} to read it at")
+    stub = Entry(feed_id=located.feed_id, key=located.thread_key, url=url, author=Author(handle=""))
+    return await source.expand(stub)
+
+
+async def _kept(settings: Settings, key: str) -> _Kept | None:
+    """What the store has of the thread. A store that cannot be read is said, and has nothing."""
+    try:
+        store = await open_store(settings, read_only=True)
+        try:
+            return await _kept_in(store, key)
+        finally:
+            await store.close()
+    except StoreError as error:
+        show.note(f"no kept copy can be looked up: {error}")
+        return None
+
+
+async def _kept_in(store: Store, key: str) -> _Kept | None:
+    found = await known_thread(store, key)
+    if found is None:
+        return None
+    _, known = found
+    return _Kept(known=known, copy=await store.content(known.feed_id, known.key))
+
+
+def _as_kept(entry: Entry, known: Known, error: SourceError, settings: Settings) -> _Found:
+    """The kept copy, with a sentence that says that it is one, for whoever reads it later."""
+    read_at = entry.read_at or known.first_seen
+    why = "is gone" if isinstance(error, FeedGone) else "could not be read"
+    day = read_at.astimezone(settings.zone).date().isoformat()
+    return _Found(entry=entry, read_at=read_at, note=f"Kept copy of {day}: the thread's own page {why}.")
+
+
+# -- how it looks --------------------------------------------------------------------------------------------
+
+
+async def _look(args: argparse.Namespace, app: App, found: _Found) -> Look:
+    pictures = await _kept_pictures(app.settings, found.entry)
+    if args.images and args.format == "pdf":
+        with show.progress("Reading the pictures …"):
+            pictures |= await fetched_pictures(app.http, found.entry, pictures)
+    return Look(
+        zone=app.settings.zone,
+        pictures=pictures,
+        remote_images=args.images,
+        note=found.note,
+        read_at=found.read_at,
+    )
+
+
+async def _kept_pictures(settings: Settings, entry: Entry) -> dict[str, Picture]:
+    """The pictures of a thread that are kept, by their address; none where nothing is kept at all."""
+    # Silently: a thread is shown without its pictures where there is no store, and says so by their addresses.
+    with contextlib.suppress(StoreError):
+        store = await open_store(settings, read_only=True)
+        try:
+            if found := await known_thread(store, entry.key):
+                kept = await store.media(found[1].feed_id, found[1].key)
+                return {url: Picture(mime=mime, data=data) for url, (mime, data) in kept.items()}
+        finally:
+            await store.close()
+    return {}
+
+
+async def fetched_pictures(http: Http, entry: Entry, have: Mapping[str, Picture]) -> dict[str, Picture]:
+    """The thread's other pictures, read from where they are: so many, so large and for so long, and no more."""
+    urls = dict.fromkeys(media.url for post in entry.posts for media in post.media if media.kind == "image")
+    pictures: dict[str, Picture] = {}
+    missing = [url for url in urls if url not in have]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PICTURES_WITHIN):
+            for url in missing[:MOST_PICTURES]:
+                if sum(len(picture.data) for picture in pictures.values()) >= MOST_PICTURE_BYTES:
+                    break
+                if picture := await _picture(http, entry, url):
+                    pictures[url] = picture
+    if left_out := len(missing) - len(pictures):
+        show.note(f"{show.counted(left_out, 'picture')} could not be read, or would be too much; named instead")
+    return pictures
+
+
+async def _picture(http: Http, entry: Entry, url: str) -> Picture | None:
+    try:
+        answer = await http.get(url, feed_id=entry.feed_id, headers={"Accept": ",".join(sorted(PICTURE_TYPES))})
+    except SourceError:
+        return None
+    mime = mime_of(answer.body)
+    return Picture(mime=mime, data=answer.body) if mime in PICTURE_TYPES else None
+
+
+# -- where it goes -------------------------------------------------------------------------------------------
+
+
+def _require_pdf(output: Path | None) -> None:
+    """Say what is missing before anybody is asked for a page."""
+    from bot import pdf
+
+    if _is_standard(output) and sys.stdout.isatty():
+        raise SettingsError("a PDF is not for a terminal: give it a file with -o FILE, or a pipe")
+    pdf.load()
+
+
+async def _made(args: argparse.Namespace, found: _Found, look: Look) -> str | bytes:
+    if args.format == "pdf":
+        return await _pdf(found.entry, look)
+    return render.FORMATS[args.format](found.entry, look)
+
+
+async def _pdf(entry: Entry, look: Look) -> bytes:
+    from bot import pdf
+
+    job = Threads("pdf", most=1).start(lambda: pdf.pdf(entry, look))
+    try:
+        with show.progress("Making the PDF …"):
+            await job.wait(PDF_WITHIN)
+    except TimeoutError as error:
+        raise NoPdf(f"the PDF was not made within {PDF_WITHIN:g} s; --format html is made at once") from error
+    if job.error is not None:
+        raise job.error
+    made: bytes = job.result
+    return made
+
+
+async def _send(app: App, entry: Entry, name: str) -> bool:
+    feed = Feed(id=entry.feed_id, source="", address=f"@{entry.author.handle}", author=entry.author)
+    key = delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
+    delivery = Delivery(
+        id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()
+    )
+    batch = Batch(id=key, channel=name, items=(Item(delivery=delivery, feed=feed, entry=entry),))
+    try:
+        await app.dispatcher.send(app.channels[name], batch)
+    except ChannelError as error:
+        show.problem(f"channel {name}: {error.reason}")
+        return False
+    show.line(f"Sent to {name}: {entry.title}")
+    return True
+
+
+def _write(made: str | bytes, output: Path | None) -> bool:
+    if output is None or _is_standard(output):
+        if isinstance(made, bytes):
+            sys.stdout.buffer.write(made)
+        else:
+            sys.stdout.write(show.printable(made))
+        return True
+    try:
+        output.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8"))
+    except OSError as error:
+        show.problem(f"{output}: {error.strerror}")
+        return False
+    show.note(f"Wrote {output}.")
+    return True
+
+
+def _is_standard(output: Path | None) -> bool:
+    return output is None or output == Path("-")
