@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bot.model import Alert, Author, Batch, Entry, Limits, Message, Post
-from bot.text import ELLIPSIS, clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+from bot.text import is_web_link, one_line, reading_minutes, shorten, split_links, title_of, words_of
 
 if TYPE_CHECKING:
     from jinja2 import Template  # loaded when the first notice is made: the listings do without
@@ -224,15 +224,11 @@ def _posts(entry: Entry, tame: _Tamer, most: int) -> Iterator[tuple[Post, str]]:
 
 
 def _post_text(post: Post, most: int = _LONGEST_TITLE_SOURCE) -> str:
-    """A post's words, without the mentions that stand there only because it answers somebody.
+    """A post's words, and what it shows in brackets.
 
     One much longer than `most` characters is cut; it is longer than that all the same, and ends in "…".
     """
-    raw = post.text
-    text = clean(raw if len(raw) <= 4 * most else f"{raw[: 4 * most]}{ELLIPSIS}").strip()
-    handles = {handle.removeprefix("@").casefold() for handle in post.reply_to}
-    while handles and (mention := re.match(r"@([\w.@-]+)\s*", text)) and mention[1].casefold() in handles:
-        text = text[mention.end() :]
+    text = words_of(post, 4 * most)
     media = [f"[{item.kind}: {one_line(item.alt)}]" if item.alt else f"[{item.kind}]" for item in post.media]
     return "\n".join(filter(None, (text, *media)))
 
