@@ -82,6 +82,6 @@ def _with_end(line: str, end: str, limit: int) -> str:
 def _of_several(told: Sequence[Told], tame: Tamer) -> str:
     new = "new " if all(one.event == "new" for one in told) else ""
     threads = count(len({one.thread for one in told}), f"{new}thread")
-    authors = {one.feed.id: one.author for one in told}
-    whose = tame.name(next(iter(authors.values()))) if len(authors) == 1 else count(len(authors), "author")
+    authors = len({one.feed.id for one in told})
+    whose = tame.name(told[0].author) if authors == 1 else count(authors, "author")
     return f"{threads} by {whose}" if whose else threads
