@@ -11,6 +11,9 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from bot.model import Post
+from bot.numbering import without_number
+
 ELLIPSIS = "…"
 WORDS_PER_MINUTE = 230
 CHARACTERS_PER_MINUTE = 500
@@ -28,7 +31,7 @@ UNSPACED = (
     "\U00020000-\U0003ffff"
 )
 """Scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, kana, Han."""
-_UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
+UNSPACED_CHARACTER = re.compile(f"[{UNSPACED}]")
 _WIDE_STOP = "。！？｡"
 
 # -- cleaning ----------------------------------------------------------------------------------------
@@ -109,6 +112,28 @@ def _bound_marks(text: str) -> str:
         if not is_mark or run <= MAX_MARKS:
             kept.append(char)
     return text if len(kept) == len(text) else "".join(kept)
+
+
+# -- a post's words -----------------------------------------------------------------------------------
+
+_MENTION = re.compile(r"@([\w.@-]{1,300}+)\s*+")
+
+
+LONGEST_POST = 16_000
+"""How much of a post is read, in characters; no message shows as much."""
+
+
+def words_of(post: Post, most: int = LONGEST_POST) -> str:
+    """A post's words, clean, without the mentions that stand there only because it answers somebody.
+
+    Of one longer than `most` characters only the beginning, with "…": nobody is shown more, and nothing stalls on it.
+    """
+    text = clean(post.text if len(post.text) <= most else f"{post.text[:most]}{ELLIPSIS}").strip()
+    handles = {handle.removeprefix("@").casefold() for handle in post.reply_to}
+    at = 0
+    while handles and (mention := _MENTION.match(text, at)) and mention[1].casefold() in handles:
+        at = mention.end()
+    return text[at:]
 
 
 # -- links -------------------------------------------------------------------------------------------
@@ -205,7 +230,7 @@ def _last_break(token: str, room: int, offset: int) -> int:
     link = WEB_LINK.search(token)
     stop = min(room, link.start() if link else room)
     for at in range(stop, 0, -1):
-        edge = _UNSPACED_CHARACTER.match(token[at - 1]) or (at < len(token) and _UNSPACED_CHARACTER.match(token[at]))
+        edge = UNSPACED_CHARACTER.match(token[at - 1]) or (at < len(token) and UNSPACED_CHARACTER.match(token[at]))
         if edge and not joined(token, at):
             return offset + at
     return 0
@@ -254,22 +279,20 @@ def _is_flag_half(char: str) -> bool:
 
 # -- titles and reading time ---------------------------------------------------------------------------
 
-_NUMBERING = re.compile(
-    r"^(?:\W{0,3}\(?\d{1,3}\s*/\s*(?:\d{1,3}|[nNxX?])?\s*\)?|\d{1,2}[.)])"  # 1/ · (2/12) · 🧵 3/n · 4.
-    r"(?:\s*[:.\-\u2013\u2014])?\s+"
-)
 _HOOK = re.compile(
     r"^(?:(?:a|an|the|my|new|long|short|quick|little|brief|mega|big|important|this|is|time|for|un|une|ein|eine|kurzer|"
     r"langer|petit|gran|breve)\s+)*(?:thread|megathread|threads|hilo|fil|tread|unroll)(?:\s+time)?$",
     re.IGNORECASE,
 )
-_STOP = re.compile(rf"[.!?…]+[\"'”’»)\]]*(?=\s)|[{_WIDE_STOP}]+[」』”]?")
+# Bounded, so that a megabyte of "!" is read once, not once from each of them. Danda, Arabic, Urdu, Ethiopic stops too.
+_STOP = re.compile(rf"[.!?…؟۔।॥።]{{1,16}}+[\"'”’»)\]]{{0,4}}+(?=\s)|[{_WIDE_STOP}]{{1,16}}+[」』”]?")
 _LOOK = 16
 _SAYS_NOTHING = 8
 _TITLE_WITHIN = 2_000
 """How much of a text its title is looked for in, in characters."""
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sen|Rep|Gov|vs|etc|approx|ca|cf|No|Nr|Jr|Sr)$"
+    # A short number too: "am 3. Oktober", "No. 7. Next".
+    r"(?:^|[\s(])(?:[A-Za-z]|\d{1,2}|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sen|Rep|Gov|vs|etc|approx|ca|cf|No|Nr|Jr|Sr)$"
 )
 
 
@@ -282,7 +305,7 @@ def title_of(text: str, limit: int = 100) -> str:
     whole = " ".join(lines)
     sentences = [sentence for line in lines for sentence in _sentences(line)]
     for sentence in sentences:
-        if any(char.isalnum() for char in sentence) and not _is_hook(sentence):
+        if any(char.isalnum() for char in sentence) and not is_hook(sentence):
             return shorten(_long_enough(sentence, whole), limit)
     return shorten(whole, limit)
 
@@ -294,25 +317,37 @@ def _long_enough(sentence: str, whole: str) -> str:
 
 def _plain_line(line: str) -> str:
     line = " ".join(line.split())
-    stripped = _NUMBERING.sub("", line)
-    return stripped or line
+    return without_number(line) or line
 
 
 def _sentences(line: str) -> Iterator[str]:
+    return (line[start:end] for start, end in sentence_spans(line))
+
+
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sentences of `text` begin and end, the blanks between them left out."""
     start = 0
-    for stop in _STOP.finditer(line):
+    for stop in _STOP.finditer(text):
         # Short looks behind and ahead: the whole line at each stop made 43 s of 75 kB of "A. A. A. …".
-        rest = line[stop.end() : stop.end() + _LOOK].lstrip()
-        before = line[max(stop.start() - _LOOK, 0) : stop.start()]
+        rest = text[stop.end() : stop.end() + _LOOK].lstrip()
+        before = text[max(stop.start() - _LOOK, 0) : stop.start()]
         if not rest or rest[0].islower() or (stop.group() == "." and _ABBREVIATION.search(before)):
             continue
-        yield line[start : stop.end()].strip()
+        if stop.group().endswith(")") and not text[start : start + _LOOK].lstrip().startswith("("):
+            continue  # "If this is liked (once!) I go on."
+        yield from _without_blanks(text, start, stop.end())
         start = stop.end()
-    if line[start:].strip():
-        yield line[start:].strip()
+    yield from _without_blanks(text, start, len(text))
 
 
-def _is_hook(sentence: str) -> bool:
+def _without_blanks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    if piece.strip():
+        yield start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+
+
+def is_hook(sentence: str) -> bool:
+    """Whether a sentence only says that a thread follows."""
     words = re.sub(r"[^\w\s]|_", " ", sentence).split()
     return bool(_HOOK.match(" ".join(words)))
 
@@ -320,6 +355,6 @@ def _is_hook(sentence: str) -> bool:
 def reading_minutes(text: str) -> int:
     """How long `text` takes to read, in whole minutes, at least 1. Links count as nothing."""
     text = WEB_LINK.sub(" ", text)
-    unspaced = len(_UNSPACED_CHARACTER.findall(text))
-    words = len(_UNSPACED_CHARACTER.sub(" ", text).split())
+    unspaced = len(UNSPACED_CHARACTER.findall(text))
+    words = len(UNSPACED_CHARACTER.sub(" ", text).split())
     return max(1, round(words / WORDS_PER_MINUTE + unspaced / CHARACTERS_PER_MINUTE))

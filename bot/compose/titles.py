@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_TITLE, Tamer, clipped, count
-from bot.facts import words_of
 from bot.model import Alert, Batch, Entry, Limits
-from bot.text import one_line, shorten
+from bot.text import one_line, shorten, words_of
 from bot.text import title_of as title_in
 
 _REPLY = "Re: "

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated, when
-from bot.facts import Facts, facts_of, reading_time, words_of
+from bot.facts import Facts, facts_of, reading_time
 from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import one_line, shorten, split_links
+from bot.text import one_line, shorten, split_links, words_of
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
 ONLY_BEGINNING = "Only the beginning of this thread could be read."
