@@ -87,7 +87,7 @@ def read_terminal(text: str) -> Seen:
 
 # -- HTML ---------------------------------------------------------------------------------------------
 
-Elements = Mapping[str, Mapping[str, str | None]]
+Elements = Mapping[str, Mapping[str, "str | re.Pattern[str] | None"]]
 """Elements that our templates write, with their attributes; None: any value that is a web address seen as it is."""
 
 NOTICE: Elements = {
@@ -99,7 +99,28 @@ NOTICE: Elements = {
     "li": {},
     "a": {"href": None},
 }
-MATRIX: Elements = {**NOTICE, "h1": {}}
+MATRIX: Elements = {**NOTICE, "h4": {}, "hr": {}}
+_STYLE = re.compile(r"(?!.*(?:url|expression|import)\b)[a-z0-9 :;,.#%'()-]*", re.IGNORECASE)
+_CLASS = re.compile("[a-z]")
+_LOOK = {"class": _CLASS, "style": _STYLE}
+_FRAME = {"width": "100%", "cellpadding": "0", "cellspacing": "0", "border": "0"}
+MAIL: Elements = {
+    "html": {},
+    "head": {},
+    "meta": {"charset": "utf-8", "name": re.compile("[a-z-]+"), "content": re.compile("[a-z0-9=,. -]+")},
+    "style": {},
+    "body": _LOOK,
+    "div": _LOOK,
+    "table": {**_LOOK, **_FRAME, "role": "presentation"},
+    "tr": {},
+    "td": {**_LOOK, "align": "center"},
+    "h2": {**_LOOK, "dir": "auto"},
+    "p": {**_LOOK, "dir": "auto"},
+    "b": {},
+    "br": {},
+    "code": {},
+    "a": {"href": None, "style": _STYLE},
+}
 PAGE: Elements = {
     "html": {},
     "head": {},
@@ -112,7 +133,7 @@ PAGE: Elements = {
     "body": {"dir": "auto"},
     "a": {"href": None, "rel": "noreferrer nofollow"},
 }
-_BLOCKS = {"p", "br", "li", "ul", "h1", "title", "body"}
+_BLOCKS = {"p", "br", "li", "ul", "h1", "h2", "h4", "hr", "div", "td", "title", "body"}
 
 
 class _Html(HTMLParser):
@@ -131,7 +152,7 @@ class _Html(HTMLParser):
             self.live.append(f"HTML: <{tag}>")
             return
         for name, value in attrs:
-            if name not in known or (known[name] is not None and known[name] != value):
+            if name not in known or not _is_ours(known[name], value or ""):
                 self.live.append(f"HTML: <{tag} {name}={value!r}>")
             elif known[name] is None:
                 self.live += web_link(value or "", "HTML")
@@ -169,6 +190,12 @@ class _Html(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self.live.append(f"HTML: <![{data}>")
+
+
+def _is_ours(known: str | re.Pattern[str] | None, value: str) -> bool:
+    if isinstance(known, re.Pattern):
+        return bool(known.fullmatch(value))
+    return known is None or known == value
 
 
 def read_html(html: str, allowed: Elements = NOTICE) -> Seen:
@@ -261,6 +288,8 @@ _HEADERS = {
     "x-keepcurrent-id",
     "auto-submitted",
     "list-id",
+    "references",
+    "in-reply-to",
     "subject",
     "from",
     "to",
@@ -285,7 +314,7 @@ def read_mail(mail: EmailMessage, recipients: Iterable[str], sender: str, to: st
     live += controls(subject, "subject")
     live += ["subject: more than a line"] if "\n" in subject else []
     text, html = (mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))  # type: ignore[union-attr]
-    return Seen(subject, tuple(live)), Seen(text, tuple(controls(text, "text"))), read_html(html)
+    return Seen(subject, tuple(live)), Seen(text, tuple(controls(text, "text"))), read_html(html, MAIL)
 
 
 def longest_line(raw: bytes) -> int:
@@ -298,7 +327,8 @@ def longest_line(raw: bytes) -> int:
 
 def read_matrix(content: Mapping[str, Any]) -> tuple[Seen, Seen]:
     """Body and formatted body of an event. In an `m.notice` nothing rings but what rings a room in `m.text` too."""
-    live = [f"Matrix: {key}" for key in content.keys() - {"msgtype", "body", "format", "formatted_body"}]
+    live = [f"Matrix: {key}" for key in content.keys() - {"msgtype", "body", "format", "formatted_body", "m.mentions"}]
+    live += ["Matrix: mentions somebody"] if content.get("m.mentions", {}) != {} else []
     live += [] if content["msgtype"] in ("m.notice", "m.text") else [f"Matrix: {content['msgtype']}"]
     body = str(content["body"])
     live += [*controls(body.replace("\r\n", "\n"), "Matrix"), *rings(body, "Matrix")]
@@ -321,10 +351,7 @@ def read_slack(payload: Mapping[str, Any]) -> tuple[Seen, Seen]:
     live += [] if payload["mrkdwn"] is False and payload["unfurl_links"] is False else ["Slack: markup is on"]
     summary, also = _slack_plain(str(payload["text"]))
     words: list[str] = []
-    for block in payload["blocks"]:
-        text = block["text"]
-        if block["type"] not in ("header", "section") or block.keys() != {"type", "text"}:
-            live.append(f"Slack: block {block}")
+    for text in _slack_texts(payload["blocks"], live):
         if text["type"] == "plain_text":
             said, found = _slack_plain(text["text"])
             live += found if text.get("emoji") is False else [*found, "Slack: emoji are on"]
@@ -333,6 +360,16 @@ def read_slack(payload: Mapping[str, Any]) -> tuple[Seen, Seen]:
             live += _slack_links(text)
     said = "\n".join(words)
     return Seen(summary, (*live, *also)), Seen(said, tuple(controls(said, "Slack")))
+
+
+def _slack_texts(blocks: Iterable[Mapping[str, Any]], live: list[str]) -> Iterator[Mapping[str, Any]]:
+    for block in blocks:
+        if block["type"] == "context" and block.keys() == {"type", "elements"}:
+            yield from block["elements"]
+        elif block["type"] in ("header", "section") and block.keys() == {"type", "text"}:
+            yield block["text"]
+        else:
+            live.append(f"Slack: block {block}")
 
 
 def _slack_plain(text: str) -> tuple[str, list[str]]:
