@@ -218,8 +218,9 @@ async def _thread(app: App, name: str) -> Known:
     """The known thread of that id or URL. Raises `NotFound`."""
     located = (found for source in app.sources.values() if (found := source.locate(name)) is not None)
     key = next((found.thread_key for found in located if found.thread_key), name)
-    if found := await known_thread(app.store, key):
-        return found[1]
+    known = await known_thread(app.store, key)
+    if known is not None:
+        return known[1]
     raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
 
 

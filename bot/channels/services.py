@@ -279,7 +279,7 @@ def _send_own_event(plugin: Plugin, message: Message) -> Receipt:
     fetch = type(plugin)._fetch.__get__(plugin)  # noqa: SLF001  the only place where the whole payload passes
     events: list[str] = []
 
-    def send(path: str, payload: Mapping[str, Any] | None = None, **options: object) -> Any:
+    def send(path: str, payload: Mapping[str, Any] | None = None, **options: object) -> object:
         if payload is None or "/send/m.room.message/" not in path:
             return fetch(path, payload, **options)
         answer = fetch(path, {"msgtype": payload["msgtype"], **matrix_content(message)}, **options)
@@ -290,8 +290,10 @@ def _send_own_event(plugin: Plugin, message: Message) -> Receipt:
     return lambda: events[-1] if events else ""
 
 
-def _event_id(answer: Any) -> str:
-    found = answer[1].get("event_id") if isinstance(answer[1], dict) else None
+def _event_id(answer: object) -> str:
+    """The id in an answer of `_fetch`: whether it went well, what was said, and the status."""
+    said = answer[1] if isinstance(answer, tuple) else None
+    found = said.get("event_id") if isinstance(said, dict) else None
     return found if isinstance(found, str) and re.fullmatch(r"\$[\x21-\x7e]{1,254}", found) else ""
 
 

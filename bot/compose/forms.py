@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache, partial
 from html import escape
@@ -27,10 +28,12 @@ def rendering(kind: Kind, form: Form) -> Callable[[View], str]:
 
 
 def size_of(form: Form) -> Callable[[str], int]:
-    """How the limits of a channel count: mail and Matrix in bytes, Slack as escaped by its rules, others as people do."""
+    """How the limits of a channel count: mail in bytes, Matrix in bytes of JSON, Slack as escaped for it."""
     match form:
-        case "mail" | "matrix":
+        case "mail":
             return _bytes
+        case "matrix":
+            return _json_bytes
         case "slack":
             return _escaped
         case _:
@@ -39,6 +42,11 @@ def size_of(form: Form) -> Callable[[str], int]:
 
 def _bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
+
+
+def _json_bytes(text: str) -> int:
+    """As in an event: every quote, backslash and line break of it is escaped once more."""
+    return _bytes(json.dumps(text, ensure_ascii=False))
 
 
 def _escaped(text: str) -> int:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_TITLE, Tamer, clipped, count
-from bot.facts import words_of
 from bot.model import Alert, Batch, Entry, Limits
-from bot.text import one_line, shorten
+from bot.text import one_line, shorten, words_of
 from bot.text import title_of as title_in
 
 _REPLY = "Re: "
@@ -82,6 +81,6 @@ def _with_end(line: str, end: str, limit: int) -> str:
 def _of_several(told: Sequence[Told], tame: Tamer) -> str:
     new = "new " if all(one.event == "new" for one in told) else ""
     threads = count(len({one.thread for one in told}), f"{new}thread")
-    authors = {one.feed.id: one.author for one in told}
-    whose = tame.name(next(iter(authors.values()))) if len(authors) == 1 else count(len(authors), "author")
+    authors = len({one.feed.id for one in told})
+    whose = tame.name(told[0].author) if authors == 1 else count(authors, "author")
     return f"{threads} by {whose}" if whose else threads

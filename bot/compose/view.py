@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
-from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, when
-from bot.facts import Facts, facts_of, reading_time, words_of
+from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated, when
+from bot.facts import Facts, facts_of, reading_time
 from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import one_line, shorten, split_links
+from bot.text import one_line, shorten, split_links, words_of
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
 ONLY_BEGINNING = "Only the beginning of this thread could be read."
@@ -171,7 +171,7 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
         title=title,
         heading="" if said else title,
         news=_news(told, frame),
-        byline=" · ".join(filter(None, (frame.tame.label(told.author), *_byline(told, facts, frame)))),
+        byline=" · ".join(filter(None, (isolated(frame.tame.label(told.author)), *_byline(told, facts, frame)))),
         link=link,
         words=words,
         total=total,
@@ -239,7 +239,7 @@ def _told_first(first: Delivery | None, frame: Frame) -> str:
     if first is None or not first.titled or frame.form == "mail" or (frame.form == "matrix" and first.receipt):
         return ""
     title = frame.tame.line(first.titled, LONGEST_TITLE)
-    return f"First told as “{title}”{f', on {when(first.sent_at, frame.zone)}' if first.sent_at else ''}."
+    return f"First told as “{isolated(title)}”{f', on {when(first.sent_at, frame.zone)}' if first.sent_at else ''}."
 
 
 # -- the author's words --------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def _pictures(facts: Facts, tame: Tamer) -> str:
     """`3 images, 1 video; the first: A bridge in fog`."""
     kinds = ((facts.images, "image"), (facts.videos, "video"))
     counted = ", ".join(count(number, kind) for number, kind in kinds if number)
-    alt = tame.line(facts.first_image.alt, LONGEST_LINE) if facts.first_image else ""
+    alt = isolated(tame.line(facts.first_image.alt, LONGEST_LINE)) if facts.first_image else ""
     if not counted or not alt:
         return counted
     return f"{counted}: {alt}" if facts.images + facts.videos == 1 else f"{counted}; the first: {alt}"
@@ -370,7 +370,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
     rows = tuple(
         Row(
             number=story.number,
-            author=frame.tame.label(one.author) if len(feeds) > 1 else "",
+            author=isolated(frame.tame.label(one.author)) if len(feeds) > 1 else "",
             title=story.title,
             facts=" · ".join(_row_facts(one, frame)),
             link=story.link,
@@ -379,7 +379,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
         for one, story in zip(told, stories, strict=True)
     )
     return View(
-        heading="" if len(feeds) > 1 else frame.tame.label(told[0].author),
+        heading="" if len(feeds) > 1 else isolated(frame.tame.label(told[0].author)),
         link="" if len(feeds) > 1 else frame.tame.link(feed.url) or frame.tame.link(feed.author.url),
         rows=rows,
         stories=tuple(story for story, row in zip(stories, rows, strict=True) if row.told),

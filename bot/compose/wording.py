@@ -6,6 +6,7 @@ Never decides what is said.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -34,6 +35,11 @@ def when(moment: datetime, zone: tzinfo) -> str:
     except OverflowError:  # the first and the last day that a datetime can hold
         local = moment
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
+
+
+def isolated(text: str) -> str:
+    """A piece of foreign text inside a line of ours: Arabic or Hebrew in it turns nothing that stands round it."""
+    return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text) else text
 
 
 def clipped(post: Post, most: int) -> Post:

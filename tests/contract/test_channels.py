@@ -20,7 +20,9 @@ from bot.channels.classify import classify
 from bot.channels.console import ConsoleChannel
 from bot.channels.listen import Fact
 from bot.compose import compose
+from bot.compose.forms import size_of
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
+from bot.model import Form
 from bot.protocols import Channel
 from tests.servers import mail, slack, synapse, web
 from tests.servers.notices import PARIS, batch, entry, message
@@ -121,17 +123,22 @@ async def test_a_composed_notice_is_taken(case: Case) -> None:
 async def test_the_biggest_notice_is_taken(case: Case) -> None:
     """A notice that fills every limit with the widest characters is taken."""
     limits = case.channel.limits
-    filler = '&𝔘"' * max(limits.text, limits.html)
     big = message(
         title=("&𝔘" * limits.title)[: limits.title],
-        text=filler[: limits.text],
-        html="<p>" + "𝔘" * (limits.html - 7) + "</p>" if limits.html else "",
+        text=filled(limits.text, limits.form),
+        html=f"<p>{filled(limits.html - 7, limits.form)}</p>" if limits.html else "",
         links=tuple(f"https://example.org/{number}/{'x' * 100}" for number in range(60)),
     )
 
     await case.channel.send(big)
 
     assert len(case.arrived()) == 1
+
+
+def filled(limit: int, form: Form) -> str:
+    """Text of quotes, backslashes, ampersands and wide characters that is as long as a limit allows, as it counts."""
+    piece = '&𝔘"\\'
+    return piece * (limit // size_of(form)(piece))
 
 
 async def test_messages_arrive_in_order(case: Case) -> None:

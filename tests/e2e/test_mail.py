@@ -9,10 +9,12 @@ import socket
 import pytest
 
 from bot.channels import apprise as channels
+from bot.channels import services
 from bot.channels.apprise import AppriseChannel
 from bot.compose import compose
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Post
+from tests.hostile.readers import longest_line
 from tests.servers import mail
 from tests.servers.certificates import Certificates
 from tests.servers.mail import MailServer
@@ -49,29 +51,75 @@ async def sent(server: MailServer, **changes: object) -> tuple[str, str]:
     return parts(server)
 
 
-async def test_the_text_part_reads_well(mail_server: MailServer) -> None:
-    """The text that Apprise derives keeps the posts apart and shows every link."""
-    text, _ = await sent(mail_server)
+async def test_the_text_part_is_our_own(mail_server: MailServer) -> None:
+    """Not what Apprise makes of the HTML: links keep their addresses, and nothing of the frame is in it."""
+    channel = channel_to(mail_server)
+    notice = compose(batch(entry()), channel.limits, zone=PARIS)
 
-    assert text.splitlines() == [
-        "Ada Example (@ada_example) · 21 November 2026, 18:04 CET · 4 posts · 1 min read",
-        "https://threads.example/thread/100.html",
-        "",
-        "1/ Why do bridges hum? A thread about <wind>, `cables` & patience.",
-        "",
-        "First, the wind.",
-        "",
-        "It is called vortex shedding: Vec<String> a < b && c, snake_case, *not bold*.",
-        "",
-        "Full paper: https://papers.example/bridges_(2019).pdf, free to read. 👩🏽‍🔬🇫🇷",
-        "[image: A bridge in fog]",
-        "",
-        "שלום לכולם — and that is all. @room <!channel> <@U123>",
-        "",
-        "Links inside:",
-        "- https://physics.example/vortex?page=2&lang=en",
-        "- https://x.example/eve/status/77",
-    ]
+    await channel.send(notice)
+
+    assert parts(mail_server)[0].replace("\r\n", "\n").strip() == notice.text
+
+
+async def test_without_our_text_every_link_is_still_there(
+    mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were Apprise's converter renamed, its own text part would show each address."""
+    monkeypatch.setattr(services, "_give_text_part", lambda *_: None)
+
+    text, html = await sent(mail_server)
+
+    assert [link for link in re.findall(r'href="([^"]+)"', html) if link.replace("&amp;", "&") not in text] == []
+    assert "shedding: Vec<String> a < b && c" in text
+
+
+async def test_a_text_part_is_of_its_own_mail(mail_server: MailServer) -> None:
+    """A second mail through the same plugin has its own; one without HTML is text alone."""
+    channel = channel_to(mail_server)
+    await channel.send(message("a", text="first", html="<p>1</p>"))
+    await channel.send(message("b", text="second", html="<p>2</p>"))
+    await channel.send(message("c", text="third"))
+    bodies = [one.get_body(("plain",)) for one in mail_server.mails]
+
+    assert [body.get_content().strip() for body in bodies if body] == ["first", "second", "third"]
+
+
+async def test_all_mails_of_a_thread_are_one_conversation(mail_server: MailServer) -> None:
+    """Each answers one message that never was; a list of threads, sent through the same plugin, answers nothing."""
+    channel = channel_to(mail_server)
+    await channel.send(message("first", thread="77"))
+    await channel.send(message("grown", thread="77", title="Re: Ada: a"))
+    await channel.send(message("digest"))
+    told = [(one["References"], one["In-Reply-To"]) for one in mail_server.mails]
+
+    assert told == [("<thread-77@keepcurrent.example.org>",) * 2] * 2 + [(None, None)]
+
+
+@pytest.mark.parametrize("address", ["mailto:bot@example.org?subject=stop", "https://example.org/stop?a=b"])
+async def test_a_mail_says_how_to_end_it(address: str, mail_server: MailServer) -> None:
+    """Where the operator names an address for that, and only then."""
+    await channel_to(mail_server, unsubscribe=address).send(message("a"))
+    await channel_to(mail_server).send(message("b"))
+
+    assert [one["List-Unsubscribe"] for one in mail_server.mails] == [f"<{address}>", None]
+
+
+@pytest.mark.parametrize("address", ["http://example.org/", "mailto:a@b>\r\nBcc: eve@x", "javascript:x", "stop"])
+async def test_an_address_that_ends_nothing_is_refused(address: str, mail_server: MailServer) -> None:
+    """Before anything is sent, naming the setting."""
+    with pytest.raises(ChannelError, match="unsubscribe must be"):
+        await channel_to(mail_server, unsubscribe=address).check()
+
+
+async def test_a_subject_is_utf_8(mail_server: MailServer) -> None:
+    """Every script arrives, and no line is longer than SMTP allows."""
+    channel = channel_to(mail_server)
+    for number, title in enumerate(("東京の橋 " * 20, "👩🏽‍🔬" * 30, "جسور الريح")):
+        await channel.send(compose(batch(entry(title=title), key=str(number)), channel.limits, zone=PARIS))
+
+    assert "東京の橋" in mail_server.mails[0]["Subject"]
+    assert "جسور الريح" in mail_server.mails[2]["Subject"]
+    assert max(longest_line(one.content) for one in mail_server.envelopes) <= 998
 
 
 async def test_every_link_is_visible_in_both_parts(mail_server: MailServer) -> None:
@@ -103,7 +151,7 @@ async def test_a_title_cannot_add_a_header(mail_server: MailServer) -> None:
     await channel.send(notice)
 
     assert mail_server.mails[0]["Bcc"] is None
-    assert mail_server.mails[0]["Subject"] == "Ada Example: Hi Bcc: eve@example.org Body"
+    assert mail_server.mails[0]["Subject"] == "Ada Example: Hi Bcc: eve@example.org Body (4 posts)"
 
 
 async def test_an_encoded_word_in_a_title_is_not_decoded(mail_server: MailServer) -> None:

@@ -6,11 +6,12 @@ import pytest
 
 from bot.channels import apprise as channels
 from bot.channels.apprise import AppriseChannel
+from bot.channels.services import SLACK_LIMITS
 from bot.compose import compose
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
-from bot.model import Limits, Post
+from bot.model import Post
 from tests.servers.notices import PARIS, batch, entry, message
-from tests.servers.slack import SlackServer, as_seen
+from tests.servers.slack import SlackServer, as_seen, texts_of
 
 WEBHOOK = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7"
 TOKEN = "xoxb-1234-1234-4ddbc191d40ee098cbaae6f3523ada2d"
@@ -30,34 +31,77 @@ def bot(channel: str = "#threads", token: str = TOKEN) -> AppriseChannel:
 def seen(server: SlackServer) -> str:
     """The plain text of the only post."""
     (posted,) = server.posted
-    return "\n".join(as_seen(block["text"]["text"]) for block in posted["blocks"] if is_plain(block))
+    return "\n".join(as_seen(text["text"]) for text in texts_of(posted) if is_plain(text))
 
 
-def is_plain(block: dict[str, dict[str, str]]) -> bool:
-    """Whether a block knows no markup."""
-    return block["text"]["type"] == "plain_text"
+def is_plain(text: dict[str, str]) -> bool:
+    """Whether a text object knows no markup."""
+    return text["type"] == "plain_text"
 
 
 async def test_hostile_text_arrives_as_the_same_visible_text(slack_server: SlackServer) -> None:
     """Mentions, links, entities and styles of an author are words in plain_text blocks."""
-    await webhook().send(compose(batch(entry(posts=(Post(id="1", text=HOSTILE),))), Limits(), zone=PARIS))
+    await webhook().send(compose(batch(entry(posts=(Post(id="1", text=HOSTILE),))), SLACK_LIMITS, zone=PARIS))
 
     assert HOSTILE in seen(slack_server)
 
 
 async def test_nothing_of_an_author_is_mrkdwn_but_addresses(slack_server: SlackServer) -> None:
-    """The one block with markup holds links in angle brackets and nothing else."""
+    """The texts with markup hold links in angle brackets and nothing else: the thread's by the byline, others below."""
     channel = webhook()
     await channel.send(compose(batch(entry()), channel.limits, zone=PARIS))
     (posted,) = slack_server.posted
-    (links,) = [block["text"]["text"] for block in posted["blocks"] if not is_plain(block)]
 
-    assert links.splitlines() == [
-        "<https://threads.example/thread/100.html>",
-        "<https://papers.example/bridges_(2019).pdf>",
-        "<https://physics.example/vortex?page=2&amp;lang=en>",
-        "<https://x.example/eve/status/77>",
+    assert [text["text"].splitlines() for text in texts_of(posted) if not is_plain(text)] == [
+        ["<https://threads.example/thread/100.html>"],
+        ["<https://x.example/eve/status/77>"],
+        ["<https://physics.example/vortex?page=2&amp;lang=en>", "<https://papers.example/bridges_(2019).pdf>"],
     ]
+
+
+async def test_who_and_where_stand_small_under_the_title(slack_server: SlackServer) -> None:
+    """Byline and link of a single thread are a context block; a list has none."""
+    channel = webhook()
+    await channel.send(compose(batch(entry()), channel.limits, zone=PARIS))
+    await channel.send(compose(batch(entry(), entry("101"), key="b2"), channel.limits, zone=PARIS))
+    first, second = ([block["type"] for block in posted["blocks"]] for posted in slack_server.posted)
+
+    assert first[:3] == ["header", "context", "section"]
+    assert "context" not in second
+
+
+async def test_a_long_list_keeps_to_the_number_of_blocks(slack_server: SlackServer) -> None:
+    """Where each link would need a block of its own, they stand together behind the words."""
+    text = "\n".join(f"{number}. A title\nhttps://threads.example/thread/{number}.html" for number in range(100))
+
+    await webhook().send(message(text=text))
+
+    (posted,) = slack_server.posted
+    assert len(posted["blocks"]) <= 50
+    assert sum(text["text"].count("<https://") for text in texts_of(posted)) == 100
+
+
+async def test_a_very_long_address_is_words(slack_server: SlackServer) -> None:
+    """What no section takes is not cut to another address."""
+    url = f"https://a.example/{'x' * 3_200}"
+
+    await webhook().send(message(text=f"words\n{url}"))
+
+    assert "<" not in "".join(text["text"] for text in texts_of(slack_server.posted[0]))
+    assert url in seen(slack_server).replace("\n", "")
+
+
+async def test_a_bot_is_told_what_its_message_is_called(slack_server: SlackServer) -> None:
+    """The receipt is Slack's own timestamp; a webhook gives none."""
+    assert (await bot().send(message()), await webhook().send(message())) == ("1503435956.000247", "")
+
+
+async def test_the_summary_of_a_notification_is_the_title(slack_server: SlackServer) -> None:
+    """What a phone shows before the message is opened."""
+    channel = webhook()
+    await channel.send(compose(batch(entry()), channel.limits, zone=PARIS))
+
+    assert slack_server.posted[0]["text"] == "Ada Example: Why do bridges hum?"
 
 
 async def test_no_control_sequence_is_left_in_any_text(slack_server: SlackServer) -> None:
@@ -66,7 +110,7 @@ async def test_no_control_sequence_is_left_in_any_text(slack_server: SlackServer
     (posted,) = slack_server.posted
 
     assert "<" not in posted["text"]
-    assert [block for block in posted["blocks"] if "<" in block["text"]["text"]] == []
+    assert [text for text in texts_of(posted) if "<" in text["text"]] == []
     assert posted["mrkdwn"] is False and posted["unfurl_links"] is False
 
 
@@ -166,4 +210,4 @@ async def test_a_plain_url_is_treated_alike(url: str, slack_server: SlackServer)
     await channel.send(message())
 
     assert channel.limits == webhook().limits
-    assert [block["type"] for block in slack_server.posted[0]["blocks"]] == ["header", "section", "section"]
+    assert [block["type"] for block in slack_server.posted[0]["blocks"]] == ["header", "section", "section", "section"]

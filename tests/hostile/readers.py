@@ -100,10 +100,31 @@ NOTICE: Elements = {
     "li": {},
     "a": {"href": None},
 }
-MATRIX: Elements = {**NOTICE, "h1": {}}
 _ANY = re.compile(r".*", re.DOTALL)
 _DIRECTION = re.compile(r"auto|ltr|rtl")
 _LANGUAGE = re.compile(r"[A-Za-z-]*")
+MATRIX: Elements = {**NOTICE, "h4": {}, "hr": {}}
+_STYLE = re.compile(r"(?!.*(?:url|expression|import)\b)[a-z0-9 :;,.#%'()-]*", re.IGNORECASE)
+_CLASS = re.compile("[a-z]")
+_LOOK = {"class": _CLASS, "style": _STYLE}
+_FRAME = {"width": "100%", "cellpadding": "0", "cellspacing": "0", "border": "0"}
+MAIL: Elements = {
+    "html": {},
+    "head": {},
+    "meta": {"charset": "utf-8", "name": re.compile("[a-z-]+"), "content": re.compile("[a-z0-9=,. -]+")},
+    "style": {},
+    "body": _LOOK,
+    "div": _LOOK,
+    "table": {**_LOOK, **_FRAME, "role": "presentation"},
+    "tr": {},
+    "td": {**_LOOK, "align": "center"},
+    "h2": {**_LOOK, "dir": "auto"},
+    "p": {**_LOOK, "dir": "auto"},
+    "b": {},
+    "br": {},
+    "code": {},
+    "a": {"href": None, "style": _STYLE},
+}
 PAGE: Elements = {
     **{name: {} for name in ("head", "title", "style", "body", "main", "br", "b", "span", "strong", "footer")},
     "html": {"lang": "en"},
@@ -132,7 +153,7 @@ PAGE: Elements = {
     },
     "a": {"href": None, "rel": "noreferrer nofollow", "class": re.compile("url|n"), "dir": "ltr"},
 }
-_BLOCKS = {"p", "br", "li", "ul", "h1", "title", "body", "section", "figure", "figcaption"}
+_BLOCKS = {"p", "br", "li", "ul", "h1", "h2", "h4", "hr", "div", "td", "title", "body", "section", "figure", "figcaption"}
 _ANCHOR = re.compile(r"#p(\d+)")
 """To a post of the page, by its number."""
 
@@ -301,6 +322,8 @@ _HEADERS = {
     "x-keepcurrent-id",
     "auto-submitted",
     "list-id",
+    "references",
+    "in-reply-to",
     "subject",
     "from",
     "to",
@@ -325,7 +348,7 @@ def read_mail(mail: EmailMessage, recipients: Iterable[str], sender: str, to: st
     live += controls(subject, "subject")
     live += ["subject: more than a line"] if "\n" in subject else []
     text, html = (mail.get_body((kind,)).get_content().replace("\r\n", "\n") for kind in ("plain", "html"))  # type: ignore[union-attr]
-    return Seen(subject, tuple(live)), Seen(text, tuple(controls(text, "text"))), read_html(html)
+    return Seen(subject, tuple(live)), Seen(text, tuple(controls(text, "text"))), read_html(html, MAIL)
 
 
 def longest_line(raw: bytes) -> int:
@@ -338,7 +361,8 @@ def longest_line(raw: bytes) -> int:
 
 def read_matrix(content: Mapping[str, Any]) -> tuple[Seen, Seen]:
     """Body and formatted body of an event. In an `m.notice` nothing rings but what rings a room in `m.text` too."""
-    live = [f"Matrix: {key}" for key in content.keys() - {"msgtype", "body", "format", "formatted_body"}]
+    live = [f"Matrix: {key}" for key in content.keys() - {"msgtype", "body", "format", "formatted_body", "m.mentions"}]
+    live += ["Matrix: mentions somebody"] if content.get("m.mentions", {}) != {} else []
     live += [] if content["msgtype"] in ("m.notice", "m.text") else [f"Matrix: {content['msgtype']}"]
     body = str(content["body"])
     live += [*controls(body.replace("\r\n", "\n"), "Matrix"), *rings(body, "Matrix")]
@@ -361,10 +385,7 @@ def read_slack(payload: Mapping[str, Any]) -> tuple[Seen, Seen]:
     live += [] if payload["mrkdwn"] is False and payload["unfurl_links"] is False else ["Slack: markup is on"]
     summary, also = _slack_plain(str(payload["text"]))
     words: list[str] = []
-    for block in payload["blocks"]:
-        text = block["text"]
-        if block["type"] not in ("header", "section") or block.keys() != {"type", "text"}:
-            live.append(f"Slack: block {block}")
+    for text in _slack_texts(payload["blocks"], live):
         if text["type"] == "plain_text":
             said, found = _slack_plain(text["text"])
             live += found if text.get("emoji") is False else [*found, "Slack: emoji are on"]
@@ -373,6 +394,16 @@ def read_slack(payload: Mapping[str, Any]) -> tuple[Seen, Seen]:
             live += _slack_links(text)
     said = "\n".join(words)
     return Seen(summary, (*live, *also)), Seen(said, tuple(controls(said, "Slack")))
+
+
+def _slack_texts(blocks: Iterable[Mapping[str, Any]], live: list[str]) -> Iterator[Mapping[str, Any]]:
+    for block in blocks:
+        if block["type"] == "context" and block.keys() == {"type", "elements"}:
+            yield from block["elements"]
+        elif block["type"] in ("header", "section") and block.keys() == {"type", "text"}:
+            yield block["text"]
+        else:
+            live.append(f"Slack: block {block}")
 
 
 def _slack_plain(text: str) -> tuple[str, list[str]]:

@@ -12,6 +12,7 @@ from bot.channels import apprise as channels
 from bot.channels.console import ConsoleChannel
 from bot.compose import compose
 from bot.model import Entry
+from bot.policy import Policy
 from bot.protocols import Channel
 from tests.hostile import readers
 from tests.hostile.readers import Seen
@@ -20,6 +21,7 @@ from tests.servers.notices import PARIS, batch
 
 ADDRESS = "you@example.org"
 SENDER = "bot@example.org"
+WHOLE = Policy(summary="full")
 WIRE_LINE = 998
 """The longest line of a mail, in bytes (RFC 5321)."""
 
@@ -48,7 +50,7 @@ class Receiver:
     async def send(self, entry: Entry, key: str) -> Arrived:
         """Send a thread as the program does, and see what arrives."""
         before = self.count()
-        await self.channel.send(compose(batch(entry, key=key), self.channel.limits, zone=PARIS))
+        await self.channel.send(compose(batch(entry, key=key), self.channel.limits, zone=PARIS, policies=[WHOLE]))
         return self.last() if self.count() == before + 1 else Arrived()
 
 

@@ -21,6 +21,7 @@ from unittest.mock import patch
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.servers import slack
 from tests.servers.mail import MailServer
 
 Kind = Literal["mail", "matrix", "slack", "json"]
@@ -77,14 +78,17 @@ class Receiver:
     def settings(self) -> str:
         """Its table in a settings file."""
         host = "127.0.0.1"
-        return f'[channels.{self.name}]\ngap = "0s"\n' + {
-            "mail": f'kind = "email"\nhost = "{host}"\nport = {self.port}\nsecurity = "none"\nuser = "u"\n'
-            'password = "p"\nsender = "bot@example.org"\nto = "you@example.org"\n',
-            "matrix": f'kind = "matrix"\nhomeserver = "http://{host}:{self.port}"\ntoken = "t"\n'
-            'room = "!r:localhost"\n',
-            "slack": f'kind = "slack"\nwebhook = "https://hooks.slack.com/services/T0/B0/p{self.port}"\n',
-            "json": f'url = "json://{host}:{self.port}/"\n',
-        }[self.kind]
+        return (
+            f'[channels.{self.name}]\ngap = "0s"\n'
+            + {
+                "mail": f'kind = "email"\nhost = "{host}"\nport = {self.port}\nsecurity = "none"\nuser = "u"\n'
+                'password = "p"\nsender = "bot@example.org"\nto = "you@example.org"\n',
+                "matrix": f'kind = "matrix"\nhomeserver = "http://{host}:{self.port}"\ntoken = "t"\n'
+                'room = "!r:localhost"\n',
+                "slack": f'kind = "slack"\nwebhook = "https://hooks.slack.com/services/T0/B0/p{self.port}"\n',
+                "json": f'url = "json://{host}:{self.port}/"\n',
+            }[self.kind]
+        )
 
     def copies(self) -> Counter[str]:
         """How often each thread is there."""
@@ -156,7 +160,7 @@ class Receiver:
         if self.kind == "json":
             self.keep(body["message"])
         if self.kind == "slack":
-            self.keep("\n".join(block["text"]["text"] for block in body["blocks"]))
+            self.keep("\n".join(text["text"] for text in slack.texts_of(body)))
         if self.kind != "matrix":
             return web.Response(text="ok")
         if request.method == "PUT" and request.path not in self._transactions:

@@ -88,20 +88,36 @@ def refusal(payload: dict[str, Any]) -> str:
     every = [blocks, *(attachment.get("blocks") or [] for attachment in attachments)]
     if any(len(some) > 50 or not all(map(_is_valid, some)) for some in every):
         return "invalid_blocks"
+    # Not documented: bolt-js#2509 met it at 13,200 characters of JSON.
+    if any(len(json.dumps(some, ensure_ascii=False)) > 13_200 for some in every):
+        return "msg_blocks_too_long"
     return ""
 
 
 def _is_valid(block: dict[str, Any]) -> bool:
-    text = block.get("text") or {}
-    if not text.get("text") or (block["type"] == "header" and text.get("type") != "plain_text"):
+    if block["type"] == "context" and len(block["elements"]) > 10:
         return False
-    if (text.get("type") == "plain_text" and "verbatim" in text) or (text.get("type") == "mrkdwn" and "emoji" in text):
+    texts = block["elements"] if block["type"] == "context" else [block.get("text") or {}]
+    if not texts or not all(_is_valid_text(text, 150 if block["type"] == "header" else 3000) for text in texts):
+        return False
+    if block["type"] == "header" and texts[0]["type"] != "plain_text":
         return False
     try:
         Block.parse(json.loads(json.dumps(block))).validate_json()
     except SlackObjectFormationError:
         return False
-    return len(text["text"]) <= (150 if block["type"] == "header" else 3000)
+    return True
+
+
+def _is_valid_text(text: dict[str, Any], limit: int) -> bool:
+    if (text.get("type") == "plain_text" and "verbatim" in text) or (text.get("type") == "mrkdwn" and "emoji" in text):
+        return False
+    return 0 < len(text.get("text") or "") <= limit
+
+
+def texts_of(posted: dict[str, Any]) -> list[dict[str, Any]]:
+    """The text objects of a message, in order."""
+    return [text for block in posted["blocks"] for text in block.get("elements") or [block["text"]]]
 
 
 @asynccontextmanager
