@@ -163,7 +163,11 @@ def _grown(route: Route, reread: Reread, rows: Rows, now: datetime) -> Delivery 
     first = rows.get(route.channel)
     if first is not None and first.state == "pending":
         return None
-    row = queued(route, reread.entry, now, "grown", since=reread.known.told)
+    # A first notice that was sent late told more than what was known when it was queued.
+    told = max(reread.known.told, first.version if first is not None else 0)
+    if told >= reread.known.version:
+        return None
+    row = queued(route, reread.entry, now, "grown", since=told)
     waiting = next((r for r in rows.values() if _waits(r, route.channel, "grown")), None)
     # An update that was not sent yet tells this one too.
     return replace(waiting, version=row.version) if waiting is not None else row

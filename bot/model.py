@@ -336,7 +336,8 @@ class Delivery:
     `id` follows from thread, channel and event, so the same cannot be queued twice for one channel.
     `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
     `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat; `doubts` counts those.
-    `since` and `version`: of a `grown` thread, the version that was told before, and the one that is told now.
+    `since` and `version`: of a `grown` thread, the version that was told before, and the one that is told now; of a
+    `new` one that was sent, the version that it told.
     `answers`: the id of the delivery by which the channel was told of the thread first, "" for that one itself.
     What is kept of a notice that was sent: its title in `titled`, the channel's own id of it in `receipt` ("" where it
     gives none), and the reason why the try before failed in `earlier`.

@@ -162,7 +162,7 @@ class FakeSource:
         whole = entry_of(thread, entry.feed_id)
         first = thread.first_post or thread.key
         shown = (n for n in range(thread.posts) if n not in thread.hidden)
-        posts = tuple(Post(id=f"{first}.{n}", text=thread.edited.get(n, f"post {n}")) for n in shown)
+        posts = tuple(Post(id=f"{first}.{n}", text=thread.edited.get(n, f"post {n} of {thread.key}")) for n in shown)
         aliases = (thread.first_post,) if thread.first_post else ()
         return replace(whole, posts=posts, aliases=aliases, whole=True)
 

@@ -235,12 +235,12 @@ class Ledger:
         oldest = queue.oldest_due(to_ms(now)) if queue else None
         if queue is None or oldest is None:
             return None
-        found = [self._delivery_there(doc_id) for doc_id in queue.batch(oldest)]
-        deliveries = tuple(rules.claimed(delivery, now) for delivery in found)
+        found = (self._item(self._delivery_there(doc_id)) for doc_id in queue.batch(oldest))
+        batch = rules.make_batch(rules.claimed(item, now) for item in found)
         with self.batch():
-            for delivery in deliveries:
+            for delivery in batch.deliveries:
                 self._put_delivery(delivery)
-        return rules.make_batch(tuple(map(self._item, deliveries)))
+        return batch
 
     def _item(self, delivery: Delivery) -> Item:
         if delivery.alert is not None:

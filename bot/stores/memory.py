@@ -220,9 +220,9 @@ class MemoryStore:
         oldest = next((batch for batch, due in rules.due_batches(claimable).items() if due <= now), None)
         if oldest is None:
             return None
-        deliveries = tuple(rules.claimed(row, now) for row in claimable if row.batch == oldest)
-        self._deliveries.update((row.id, row) for row in deliveries)
-        return rules.make_batch(tuple(map(self._item, deliveries)))
+        batch = rules.make_batch(rules.claimed(self._item(row), now) for row in claimable if row.batch == oldest)
+        self._deliveries.update((row.id, row) for row in batch.deliveries)
+        return batch
 
     def _item(self, delivery: Delivery) -> Item:
         if delivery.alert is not None:

@@ -132,9 +132,12 @@ def _with_books(known: Known, queued: Iterable[str], pruned: Iterable[str]) -> K
     return replace(known, queued=tuple(sorted(queued)), pruned=tuple(sorted({*pruned} - queued)))
 
 
-def claimed(delivery: Delivery, now: datetime) -> Delivery:
-    """The row as its send begins."""
-    return replace(delivery, state="sending", attempts=delivery.attempts + 1, claimed_at=now)
+def claimed(item: Item, now: datetime) -> Item:
+    """The row as its send begins. Of a first notice it notes the version that it tells: that is what is kept now."""
+    delivery, entry = item.delivery, item.entry
+    told = entry.version if entry is not None and entry.whole and delivery.event == "new" else delivery.version
+    row = replace(delivery, state="sending", attempts=delivery.attempts + 1, claimed_at=now, version=told)
+    return replace(item, delivery=row)
 
 
 def keeps(stored: Entry | None, given: Entry) -> bool:
@@ -194,8 +197,9 @@ def polled(feed: Feed, changes: Changes) -> Feed:
     return feed if changes.author is None else replace(feed, author=changes.author)
 
 
-def make_batch(items: tuple[Item, ...]) -> Batch:
+def make_batch(of: Iterable[Item]) -> Batch:
     """What one message carries."""
+    items = tuple(of)
     first = items[0].delivery
     return Batch(id=first.batch, channel=first.channel, items=items)
 

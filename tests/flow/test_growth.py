@@ -113,7 +113,7 @@ async def test_an_edit_is_told(world):
 
 async def test_punctuation_is_no_event(world):
     """A comma that was put in is kept, and not told."""
-    world.site.threads["t"].edited[1] = "Post, 1!"
+    world.site.threads["t"].edited[1] = "Post, 1 of T!"
     await quiet(world, 12)
     await quiet(world, 11)
 

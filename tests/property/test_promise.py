@@ -150,7 +150,8 @@ async def audited(world: World) -> None:
 async def check(world: World, history: History) -> None:
     await audited(world)
     arrived = world.arrived()
-    certain = [link for m in world.channels[0].inbox if "may repeat" not in m.text for link in _threads(m)]
+    first = [m for m in world.channels[0].inbox if m.event in ("new", None)]
+    certain = [link for m in first if "may repeat" not in m.text for link in _threads(m)]
     horizon = EXISTING[world.site.page_size - 1]
     threads = [t for t in world.site.threads.values() if t.published >= horizon and t.key not in history.there]
     news = {t.key for t in threads if not t.first_post}
