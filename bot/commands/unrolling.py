@@ -204,11 +204,12 @@ def _require_pdf(output: Path | None) -> None:
 
 async def _made(args: argparse.Namespace, found: _Found, look: Look) -> str | bytes:
     if args.format == "pdf":
-        return await _pdf(found.entry, look)
+        return await made_pdf(found.entry, look)
     return render.FORMATS[args.format](found.entry, look)
 
 
-async def _pdf(entry: Entry, look: Look) -> bytes:
+async def made_pdf(entry: Entry, look: Look) -> bytes:
+    """The thread as a PDF, made in a thread of its own. Raises `NoPdf`."""
     from bot import pdf
 
     job = Threads("pdf", most=1).start(lambda: pdf.pdf(entry, look))
