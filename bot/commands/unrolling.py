@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp
 
 PDF_WITHIN = 120.0
-"""Seconds that a PDF may take: 300 posts take about 1 s, a post of 1 MB about 15 s."""
+"""Seconds that a PDF may take. 300 long posts take 5 s of processor time; one post of 1 MB a minute, or more."""
 MOST_PICTURES = 40
 MOST_PICTURE_BYTES = 30 * 1024 * 1024
 PICTURES_WITHIN = 120.0

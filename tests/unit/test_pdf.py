@@ -149,7 +149,7 @@ def test_nothing_is_fetched(able, monkeypatch, tmp_path):
 
 
 def test_300_posts_do_not_take_long(able):
-    """About 4 s here; a bound that a slow machine keeps too."""
+    """About 2 s of processor time here; a bound that a slow machine keeps too."""
     posts = tuple(Post(id=str(n), text=f"{n}/ " + "The wind is never steady. " * 10) for n in range(300))
     started = time.process_time()
     pdf.pdf(replace(ESSAY, posts=posts), LOOK)
