@@ -1,7 +1,7 @@
 """A thread as a PDF: its page, printed by WeasyPrint, which comes with the extra `keepcurrent[pdf]`.
 
 Fetches nothing: pictures are drawn where their points were handed in, else they are named. Blocks for as long as it
-takes (about 1 s for 300 posts), so call it in a thread of its own. Does not decide what the page shows.
+takes (300 long posts: 5 s of processor time), so call it in a thread of its own. Does not decide what the page shows.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp
 
 PDF_WITHIN = 120.0
-"""Seconds that a PDF may take: 300 posts take about 1 s, a post of 1 MB about 15 s."""
+"""Seconds that a PDF may take. 300 long posts take 5 s of processor time; one post of 1 MB a minute, or more."""
 MOST_PICTURES = 40
 MOST_PICTURE_BYTES = 30 * 1024 * 1024
 PICTURES_WITHIN = 120.0
@@ -213,11 +213,12 @@ def _require_pdf(output: Path | None) -> None:
 
 async def _made(args: argparse.Namespace, found: _Found, look: Look) -> str | bytes:
     if args.format == "pdf":
-        return await _pdf(found.entry, look)
+        return await made_pdf(found.entry, look)
     return render.FORMATS[args.format](found.entry, look)
 
 
-async def _pdf(entry: Entry, look: Look) -> bytes:
+async def made_pdf(entry: Entry, look: Look) -> bytes:
+    """The thread as a PDF, made in a thread of its own. Raises `NoPdf`."""
     from bot import pdf
 
     job = Threads("pdf", most=1).start(lambda: pdf.pdf(entry, look))

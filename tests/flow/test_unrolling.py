@@ -1,17 +1,21 @@
-"""The pictures that `unroll` fetches for a PDF: so many, so large, so long, and no more."""
+"""What `unroll` does for a PDF: pictures, so many, so large, so long and no more; and the PDF itself, in time."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
+from datetime import UTC
 
 import pytest
 
+from bot import pdf
 from bot.commands import unrolling
-from bot.commands.unrolling import fetched_pictures
-from bot.errors import TemporarySourceError
+from bot.commands.unrolling import fetched_pictures, made_pdf
+from bot.errors import NoPdf, TemporarySourceError
 from bot.http import Response
 from bot.model import Media, Post
+from bot.render import Look
 from tests.threads_to_show import ESSAY, png
 
 
@@ -77,3 +81,28 @@ async def test_what_is_no_picture_is_left_out(http, url, capsys):
     """And told."""
     assert await fetched_pictures(http, pictured(url), {}) == {}
     assert "1 picture could not be read" in capsys.readouterr().err
+
+
+async def test_a_pdf_that_is_never_done_is_given_up(monkeypatch):
+    """One line; what goes on in its thread keeps nobody from leaving."""
+    never = threading.Event()
+    monkeypatch.setattr(unrolling, "PDF_WITHIN", 0.05)
+    monkeypatch.setattr(pdf, "pdf", lambda *_: never.wait(30))
+    with pytest.raises(NoPdf, match=r"the PDF was not made within 0\.05 s; --format html"):
+        await made_pdf(ESSAY, Look(zone=UTC))
+    never.set()
+
+
+async def test_a_pdf_is_made_beside_the_event_loop(monkeypatch):
+    """And what went wrong there is told here."""
+    threads = []
+
+    def fail(*_):
+        threads.append(threading.current_thread())
+        raise NoPdf("no")
+
+    monkeypatch.setattr(pdf, "pdf", fail)
+    with pytest.raises(NoPdf, match="no"):
+        await made_pdf(ESSAY, Look(zone=UTC))
+
+    assert threads != [threading.current_thread()]

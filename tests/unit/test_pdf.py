@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -13,12 +14,11 @@ import pytest
 
 from bot import pdf
 from bot.errors import NoPdf
-from bot.model import Media, Post
+from bot.model import Post
 from bot.render import Look, Picture
 from tests.command import environment
 from tests.needed import missing, program
 from tests.servers.notices import PARIS
-from tests.sites import answer, site
 from tests.threads_to_show import ESSAY, KEPT, SCRIPTS, WORLD, png
 
 LOOK = Look(zone=PARIS)
@@ -126,17 +126,30 @@ def test_a_picture_that_would_do_harm_is_named_instead(able, picture):
     assert b"A bridge in fog" in said_by("pdftotext", made, "-", "-")
 
 
-async def test_nothing_is_fetched(able):
-    """Not even where the user lets a page load pictures: what a PDF has was handed in."""
-    async with site(answer(body=png().data, content_type="image/png")) as served:
-        posts = (Post(id="1", text=served.url, media=(Media(kind="image", url=f"{served.url}/1.png"),)),)
-        pdf.pdf(replace(ESSAY, posts=posts), replace(LOOK, remote_images=True))
+def test_a_picture_that_a_page_would_load_is_named(able):
+    """What a PDF has was handed in, also where the user lets a page load the rest."""
+    words = said_by("pdftotext", pdf.pdf(ESSAY, replace(LOOK, remote_images=True)), "-", "-")
 
-    assert served.paths == []
+    assert b"Picture: A bridge in fog" in words
+
+
+def test_nothing_is_fetched(able, monkeypatch, tmp_path):
+    """Whatever a page asks for, nobody hears of it and no file of this machine is read."""
+    (tmp_path / "own.png").write_bytes(png().data)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        asks = f'<link rel=stylesheet href="{url}/a.css"><img src="{url}/1.png"><img src="{tmp_path.as_uri()}/own.png">'
+        monkeypatch.setattr(pdf, "for_paper", lambda *_: f"<html><head></head><body>{asks}words</body></html>")
+        made = pdf.pdf(ESSAY, LOOK)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+    assert pictures_in(made) == 0
 
 
 def test_300_posts_do_not_take_long(able):
-    """About 4 s here; a bound that a slow machine keeps too."""
+    """About 2 s of processor time here; a bound that a slow machine keeps too."""
     posts = tuple(Post(id=str(n), text=f"{n}/ " + "The wind is never steady. " * 10) for n in range(300))
     started = time.process_time()
     pdf.pdf(replace(ESSAY, posts=posts), LOOK)
