@@ -234,7 +234,7 @@ def _show_found(args: argparse.Namespace, settings: Settings, search: Search, li
                 times.moment(found.entry.published, settings.zone),
                 listed.author(found.entry),
                 found.entry.title,
-                str(found.posts),
+                str(_posts(found)),
                 listed.state(found.entry),
                 found.entry.key,
                 found.line,
@@ -245,6 +245,11 @@ def _show_found(args: argparse.Namespace, settings: Settings, search: Search, li
     )
 
 
+def _posts(found: Found) -> int:
+    """How many posts the thread has: what the site says, as in the list of all threads."""
+    return found.posts if found.entry.post_count is None else found.entry.post_count
+
+
 def _found(found: Found, listed: _Listed) -> dict[str, object]:
     entry = found.entry
     known = listed.known.get((entry.feed_id, entry.key))
@@ -253,7 +258,7 @@ def _found(found: Found, listed: _Listed) -> dict[str, object]:
         "author": listed.author(entry),
         "title": entry.title,
         "url": entry.url,
-        "posts": found.posts,
+        "posts": _posts(found),
         "published": times.rfc3339(entry.published),
         "first_seen": times.rfc3339(known.first_seen) if known else None,
         "state": listed.state(entry),

@@ -89,8 +89,11 @@ class Archive:
 
     def thread_at(self, path: Path) -> tuple[str, str] | None:
         """Feed id and key of the thread that this file is of, also where it is gone; None if that cannot be told."""
-        ids = _ids_by_name(path) or self._ids_by_content(path)
-        return ids if ids is not None and self.path(*ids) == path else None
+        for told in (_ids_by_name, self._ids_by_content):
+            ids = told(path)
+            if ids is not None and self.path(*ids) == path:
+                return ids
+        return None
 
     def _ids_by_content(self, path: Path) -> tuple[str, str] | None:
         try:

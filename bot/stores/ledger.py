@@ -199,6 +199,8 @@ class Ledger:
         """What is to go next, already noted as gone: a crash then leaves a file too many, never a copy too few."""
         step = self._archive.pruning.step(bounds, now, self._needed_files)
         chosen = tuple(self._dispensable(step.parts))
+        if not chosen:
+            self._archive.pruning.done()
         with self.batch():
             for part, known in chosen:
                 if known is not None and rules.shrunk(known, part.kind) != known:
@@ -210,6 +212,7 @@ class Ledger:
         for part, known in self._dispensable(parts):
             if known is None or rules.shrunk(known, part.kind) == known:
                 self._archive.pruning.remove(part)
+        self._archive.pruning.done()
 
     def _dispensable(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Known | None]]:
         """Those that may go now, each with what is known of its thread: nothing, once unfollowed."""

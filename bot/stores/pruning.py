@@ -32,7 +32,7 @@ LOOKED_AT = 500
 REMOVED = 100
 """Parts of threads that are removed in one step; most are one file."""
 CHOSEN = 10_000
-"""Parts of threads that are chosen in one round. More wait for the next, so that memory is bounded."""
+"""Parts of threads that are remembered in one round, up to twice as many. More wait for the next: memory is bounded."""
 
 
 KINDS = {".tmp": Kind.DRAFT, ".media": Kind.MEDIA, ".versions": Kind.VERSIONS, ".json": Kind.COPY}
@@ -76,6 +76,7 @@ class Pruning:
         self._folder = folder
         self._files = files
         self._steps: Iterator[Step] | None = None
+        self._handed: Step | None = None
         self._looked_at: datetime | None = None
         self._bytes = 0
 
@@ -84,15 +85,23 @@ class Pruning:
         self._bytes += size
 
     def step(self, bounds: Bounds, now: datetime, needed: Callable[[], frozenset[Path]]) -> Step:
-        """Do a little. `needed` gives the files of threads that must stay whole; asked when a round begins."""
+        """Do a little. `needed` gives the files of threads that must stay whole; asked when a round begins.
+
+        A step that has parts comes again until it is `done`: what came in between is no reason to forget them.
+        """
+        if self._handed is not None:
+            return self._handed
         if self._steps is None:
             if bounds == Bounds() or not self._due(bounds, now):
                 return Step()
             self._steps = self._round(bounds, now, needed())
-        step = next(self._steps, Step())
-        if not step.more:
-            self._steps = None
+        step = next(self._steps)
+        self._handed = step if step.parts else None
         return step
+
+    def done(self) -> None:
+        """What the step before told is removed, or is to stay."""
+        self._handed = None
 
     def _due(self, bounds: Bounds, now: datetime) -> bool:
         if self._looked_at is None:
@@ -115,6 +124,7 @@ class Pruning:
         self._bytes = choice.bytes - sum(part.size for part in chosen)
         if choice.is_all:
             self._note(now)
+        self._steps = None
         yield Step(more=not choice.is_all)
 
     # Cron starts a new process for each round: without a note each would look through all files.
@@ -170,23 +180,25 @@ class _Choice:
         if part.when > self._young or part.thread in self._needed:
             return
         self._parts.append(part)
-        if len(self._parts) >= 2 * CHOSEN:
-            self._parts = self._first()
+        if len(self._parts) > 2 * CHOSEN:
+            self._parts = self._in_order()[:CHOSEN]
             self.is_all = False
 
     def made(self) -> tuple[Part, ...]:
         """The parts that are to go, in order."""
         chosen, left = [], self.bytes
-        for part in self._first():
+        # After a cut only these are sure to be the first of all.
+        remembered = self._in_order()[: None if self.is_all else CHOSEN]
+        for part in remembered:
             if left > self._most or self._is_aged(part):
                 chosen.append(part)
                 left -= part.size
-        # Whatever was not remembered would have gone after all these: if one of them stays, so does all of it.
-        self.is_all = self.is_all or len(chosen) < CHOSEN
+        # Whatever was not remembered would go after all these: if one of them stays, so does all of it.
+        self.is_all = self.is_all or len(chosen) < len(remembered)
         return tuple(chosen)
 
-    def _first(self) -> list[Part]:
-        return sorted(self._parts, key=lambda part: (not self._is_aged(part), part))[:CHOSEN]
+    def _in_order(self) -> list[Part]:
+        return sorted(self._parts, key=lambda part: (not self._is_aged(part), part))
 
     def _is_aged(self, part: Part) -> bool:
         return part.when < self._aged or part.kind == Kind.DRAFT

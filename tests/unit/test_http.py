@@ -179,6 +179,15 @@ async def test_other_encodings(client, encoding):
         assert type(error) is ParseError
 
 
+async def test_a_limit_of_its_own(client):
+    """What is no page may be larger, or must be smaller, than a page may."""
+    async with site(page=answer(body=b"x" * 2000)) as s:
+        got = await client(max_body=1000).get(f"{s.url}/page", feed_id="f", max_body=2000)
+        error = await failure(client().get(f"{s.url}/page", feed_id="f", max_body=1999))
+
+    assert (len(got.body), "larger" in error.reason) == (2000, True)
+
+
 @pytest.mark.parametrize(
     "sent",
     [
