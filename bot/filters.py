@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
+from bot.language import language_name
 from bot.model import Entry, EventKind
 from bot.policy import Policy, is_expression, quoted
 from bot.text import UNSPACED, clean, one_line, shorten
@@ -89,7 +90,7 @@ def _too_short(policy: Policy, entry: Entry) -> str:
 def _wrong_language(policy: Policy, language: str) -> str:
     if not policy.languages or not language or language in policy.languages:
         return ""
-    return f"is in {language}, not in {', '.join(policy.languages)}"
+    return f"is in {language_name(language) or language}, not in {', '.join(policy.languages)}"
 
 
 def _spelled(span: timedelta) -> str:

@@ -218,7 +218,8 @@ class Store(Protocol):
         goes whole or waits whole. `attempts` grows by one, `claimed_at` is `now`.
         Does not look at the channel's state: whether the channel may be asked is not the store's business.
         A first notice comes with what is kept of the thread now, and its row notes the `version`; a `grown` one with
-        the two versions that it tells apart. A thread whose kept content cannot be read comes with what is known of it, without posts.
+        the two versions that it tells apart. A thread whose kept content cannot be read comes with what is known of
+        it, without posts.
         """
         ...
 

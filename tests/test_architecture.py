@@ -68,7 +68,7 @@ ALLOWED = {
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
     "hours": set(),
     "policy": {"model", "hours"},
-    "filters": {"model", "policy", "text", "times"},
+    "filters": {"language", "model", "policy", "text", "times"},
     "threads": set(),
     "pictures": set(),
     "search": {"model", "text"},

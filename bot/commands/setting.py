@@ -16,6 +16,7 @@ from bot.app import App, build_channels, build_http, build_sources, now, open_ap
 from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.follow import locate
+from bot.language import known_languages
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Post
 from bot.outbox import WAITING, stranded
 from bot.protocols import Channel
@@ -89,7 +90,7 @@ def _settings_checks(settings: Settings) -> Iterator[tuple[bool, str]]:
         yield False, "channels: there is none; add a [channels.NAME] table, `keepcurrent init` shows how"
     for problem in settings.unknown_channels():
         yield False, problem
-    for remark in settings.remarks():
+    for remark in settings.remarks(known_languages()):
         yield True, remark
 
 

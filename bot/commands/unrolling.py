@@ -19,6 +19,7 @@ from bot import render, show
 from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, SettingsError, SourceError, StoreError
+from bot.facts import facts_of
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
 from bot.pictures import mime_of
@@ -155,6 +156,7 @@ async def _look(args: argparse.Namespace, app: App, found: _Found) -> Look:
         pictures=pictures,
         remote_images=args.images,
         note=found.note,
+        lang=facts_of(found.entry).language,
         read_at=found.read_at,
     )
 

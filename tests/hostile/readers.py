@@ -153,7 +153,8 @@ PAGE: Elements = {
     },
     "a": {"href": None, "rel": "noreferrer nofollow", "class": re.compile("url|n"), "dir": "ltr"},
 }
-_BLOCKS = {"p", "br", "li", "ul", "h1", "h2", "h4", "hr", "div", "td", "title", "body", "section", "figure", "figcaption"}
+_BLOCKS = {"p", "br", "li", "ul", "h1", "h2", "h4", "hr", "div", "td", "title", "body", "section", "figure"}
+_BLOCKS |= {"figcaption"}
 _ANCHOR = re.compile(r"#p(\d+)")
 """To a post of the page, by its number."""
 

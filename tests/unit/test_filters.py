@@ -72,7 +72,7 @@ def test_without_a_policy_everything_is_wanted():
         (Policy(min_posts=3), "new", "2 posts, fewer than min_posts = 3"),
         (Policy(min_posts=3), "gone", "2 posts, fewer than min_posts = 3"),
         (Policy(min_posts=2), "new", ""),
-        (Policy(languages=("fr", "de")), "new", "is in en, not in fr, de"),
+        (Policy(languages=("fr", "de")), "new", "is in English, not in fr, de"),
         (Policy(languages=("fr", "en")), "grown", ""),
         (Policy(max_age=timedelta(days=30)), "new", "was written 40 d ago, before max_age = 30d"),
         (Policy(max_age=timedelta(days=30)), "grown", ""),

@@ -59,9 +59,9 @@ def test_what_was_announced_whole_is_its_first_version() -> None:
     threads = known("1", content_hash="a"), known("2"), known("3", state="baseline", content_hash="b")
     tables = schema_1(threads=threads)
     count_versions(tables)
-    found = {doc_id.split("/")[1]: codec.KNOWN.decode(d, feed_id=ANN, key="") for doc_id, d in tables["threads"].items()}
+    found = [codec.KNOWN.decode(d, feed_id=ANN, key=id_.split("/")[1]) for id_, d in tables["threads"].items()]
 
-    assert {key: (one.version, one.told) for key, one in found.items()} == {"1": (1, 1), "2": (0, 0), "3": (0, 0)}
+    assert {one.key: (one.version, one.told) for one in found} == {"1": (1, 1), "2": (0, 0), "3": (0, 0)}
 
 
 def test_the_first_books_are_what_the_outbox_says() -> None:
