@@ -151,6 +151,8 @@ def test_what_is_none_of_ours_is_not_touched(tmp_path: Path) -> None:
     (author / "3.json").mkdir()
     (tmp_path / "archive" / "linked").symlink_to(outside.parent)
     (author / "4.json").symlink_to(outside / "2.json")
+    old = (NOW - 9 * DAY).timestamp()
+    os.utime(author / "4.json", (old, old), follow_symlinks=False)
 
     assert prune(made) == ["1.json"]
     assert left(tmp_path / "archive" / "threadreader" / "ann") == ["3.json", "4.json", "notes.txt"]

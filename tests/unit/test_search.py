@@ -49,6 +49,7 @@ def test_words_and_phrases(text: str, expected: tuple[str, ...]) -> None:
         ("unquicken", "quick"),
         ("日本語の文章です", "文章"),
         ("ﾊﾝｶｸ", "ハンカク"),
+        ("100㎒", "100mhz"),
         ("cafe\u0301", "CAFÉ"),
         ("two\nlines", '"two lines"'),
         ("Το ΤΕΛΟΣ", "τελος"),
