@@ -85,7 +85,9 @@ def _sayings(post: int, words: str) -> Iterator[Saying]:
 
 def says_nothing(text: str) -> bool:
     """Whether `text` has no words: only links, hashtags, mentions, numbers, pictures."""
-    return bool(_WITHOUT_LETTERS.match(_NO_WORDS.sub(" ", text) if _NO_WORDS.search(text) else text))
+    if "#" in text or "＃" in text or "@" in text or "://" in text:
+        text = _NO_WORDS.sub(" ", text)
+    return bool(_WITHOUT_LETTERS.match(text))
 
 
 def _paragraphs(words: str) -> Iterator[tuple[int, int]]:
@@ -279,6 +281,8 @@ def _inline(sayings: Sequence[Saying]) -> Iterator[Points]:
 
 
 def _counted_inside(text: str) -> int:
+    if text.isascii() and ")" not in text:
+        return 0
     count = 0
     for found in _INLINE.finditer(text):
         number = int(found[1]) if found[1] else ord(found[2]) - 96 if found[2] else ord(found[3]) - 0x245F

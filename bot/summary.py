@@ -237,6 +237,7 @@ def _is_due(choice: _Choice, at: int) -> bool:
     return _asks(before) or (before.mark is not None and len(before.text) < _TOO_SHORT)
 
 
+_CODE_SIGNS = frozenset("(){};:=<>")
 _CODE = re.compile(
     r"[;{}]$|\w\([^\s()]{0,40}\)|\(\)|[=<>!]=|\s=\s|::|->|"
     r"^(?:def|class|import|with|for|if|while|return)\b.{0,200}[:;({]$"
@@ -248,7 +249,11 @@ def _score(saying: Saying, words: Mapping[str, None], weights: Mapping[str, int]
     score = 100 * shared // (len(words) + 8)
     score += 150 * (saying.post == 0) + 80 * saying.opens_post + 60 * (saying.post == last and saying.opens_post)
     short, long = len(saying.text) < _TOO_SHORT, len(saying.text) > _TOO_LONG
-    return score - 80 * short - 40 * long - 30 * _asks(saying) - 150 * bool(_CODE.search(saying.text))
+    return score - 80 * short - 40 * long - 30 * _asks(saying) - 150 * _is_code(saying.text)
+
+
+def _is_code(text: str) -> bool:
+    return not _CODE_SIGNS.isdisjoint(text) and bool(_CODE.search(text))
 
 
 def _is_like(words: Mapping[str, None], others: Iterable[Mapping[str, None]]) -> bool:

@@ -68,6 +68,7 @@ def test_marks(text: str, kind: str, number: int, total: int) -> None:
         "Two weeks later, it hummed",
         "One day, it hummed",
         "第一次世界大戦は長い",
+        "أولاد الحي",
         "2019 was a year",
         "In 2019 - a year",
         "🔥",
