@@ -218,7 +218,7 @@ def _carries(sayings: Sequence[Saying], points: Points) -> bool:
 def _marked(sayings: Sequence[Saying]) -> Iterator[Points]:
     for run in _runs(sayings):
         points = tuple(at for at in run if not sayings[at].aside)
-        if run and sayings[run[0]].mark.kind == "/":  # type: ignore[union-attr]
+        if run and _is_numbered_post(sayings[run[0]]):
             points = tuple(at for at in points if sayings[at].post)
         if len(points) > 1:
             yield _as_announced(sayings, points)
@@ -237,6 +237,10 @@ def _runs(sayings: Sequence[Saying]) -> Iterator[list[int]]:
         if not run or saying.mark.number != _number(sayings[run[-1]]) or saying.mark.number == 0:
             run.append(at)
     yield from open_runs.values()
+
+
+def _is_numbered_post(saying: Saying) -> bool:
+    return saying.mark is not None and saying.mark.kind == "/"
 
 
 def _number(saying: Saying) -> int:
@@ -259,7 +263,7 @@ def _as_announced(sayings: Sequence[Saying], points: tuple[int, ...]) -> Points:
     first, size = points[0], len(points)
     before = (s for at, s in enumerate(sayings[:first]) if s.post == 0 or at >= first - _BEFORE)
     counts = {number for saying in before for number in counts_in(saying.text)}
-    if sayings[first].mark.kind == "/":  # type: ignore[union-attr]
+    if _is_numbered_post(sayings[first]):
         # The posts of a whole thread: "ten times" and eleven numbered posts are no list of ten.
         number = next((number for number in (size, size - 1) if number in counts), 0)
         return Points(sayings=points[: number or size], size=number or size, announced=number > 1)

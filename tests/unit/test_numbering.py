@@ -148,6 +148,7 @@ def test_gaps_are_said(texts: tuple[str, ...], said: str) -> None:
         ("1/12 is a date", "b"),
         ("see you on 1/12", "b"),
         ("1. a", "5. b"),
+        ("hook", "1/3 a", "and more", "2/3 b"),
         ("1/ a\n1. x\n5. y", "2/ b"),
         ("1/ a", "100/ b"),
         ("1/5 a", "2/5 b", "3/7 c", "4/7 d", "5/7", "6/7", "7/7"),
