@@ -148,8 +148,8 @@ _HERALD = re.compile(
     re.IGNORECASE,
 )
 _PLEA = re.compile(
-    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@)|(?:re-?tweet|repost|share|rt|like|"
-    r"bookmark|save)\b.{0,40}"
+    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@|for|along)|"
+    r"(?:re-?tweet|repost|share|rt|like|bookmark|save)\b.{0,40}"
     r"\b(?:this|thread|first|post|tweet|below|friends?|rt|repost|retweet)\b|subscribe\b|sign up\b|join my\b|"
     r"the end\b|fin\b|end\W*$|"
     r"if you (?:enjoyed|liked|like|found|want more|learned|made it)\b|that[’']?s (?:it|all)\b|thank you for reading|"

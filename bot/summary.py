@@ -27,6 +27,7 @@ _JOIN = 2
 """What stands between two passages counts as two characters, whatever it will be."""
 _SHORTEST_POINT = 45
 """A point cut shorter than this says little: then fewer points are told, whole."""
+_ROOMY_POINT = 80
 _SHORTEST_REST = 60
 _LONGEST_CLAIM = 0.5
 _OF_LISTS = 0.75
@@ -135,8 +136,14 @@ def _choose_points(choice: _Choice, lists: Sequence[Points]) -> None:
             choice.takes(at)
         return
     for one in lists:
-        if one.announced or _length(choice, one.sayings) <= choice.room * _OF_LISTS:
+        if one.announced or _length(choice, one.sayings) <= choice.room * _OF_LISTS or _has_room(choice, one):
             _choose_list(choice, one)
+
+
+def _has_room(choice: _Choice, points: Points) -> bool:
+    """Whether a list that was not announced can be told with enough of each point: three long ones, not ten."""
+    new = [at for at in points.sayings if at not in choice.texts]
+    return len(new) > 1 and choice.room // len(new) >= _ROOMY_POINT
 
 
 def _length(choice: _Choice, points: Iterable[int]) -> int:

@@ -241,6 +241,14 @@ def test_points_are_cut_alike_where_all_fit() -> None:
     assert all(text.endswith("…") for text in told[1:])
 
 
+def test_three_long_points_are_told_though_nobody_announced_them() -> None:
+    """In languages whose numbers are not known, a list of few is told all the same."""
+    points = (f"{n}. วัดก่อนวาดสะพานแรกของเรา {'ส่งเสียงเพราะไม่มีใครไปยืนริมฝั่ง ' * 9}" for n in range(1, 4))
+    told = texts(thread("5", "ทำไมสะพานถึงส่งเสียงในสายลม", *points))
+
+    assert [text[:2] for text in told[1:]] == ["1.", "2.", "3."]
+
+
 def test_a_preview_is_the_beginning() -> None:
     """Whole posts, then one that is cut between words."""
     entry = thread("5", "One two three.", "", "Four five six.", "Seven eight nine. " * 20)
