@@ -193,6 +193,7 @@ def _is_closing(saying: Saying) -> bool:
 _MOST_SKIPPED = 3
 """A list goes on after so few missing points; "1." and later "20." are no list."""
 _INLINE = re.compile(r"(?:^|[\s:;,(])[(（]?(?:(\d{1,2})|([a-h]))[)）](?=\s)|([\u2460-\u2468])")
+_FEW_POSTS = 4
 _BEFORE = 3
 """How many sayings before its first point a list may be announced in."""
 
@@ -200,13 +201,11 @@ _BEFORE = 3
 def lists_of(sayings: Sequence[Saying]) -> tuple[Points, ...]:
     """The lists of a thread, those that are announced first, then the longer ones, then as they come."""
     found = [*_marked(sayings), *_inline(sayings)]
-    if not any(points.announced for points in found):
+    # A list within a later sentence is not what the opening announced.
+    if not any(one.announced and (len(one.sayings) > 1 or sayings[one.sayings[0]].post == 0) for one in found):
         found += _unmarked(sayings)
     found = [points for points in found if points.announced or _carries(sayings, points)]
     return tuple(sorted(found, key=lambda points: (not points.announced, -points.size, points.sayings)))
-
-
-_FEW_POSTS = 4
 
 
 def _carries(sayings: Sequence[Saying], points: Points) -> bool:

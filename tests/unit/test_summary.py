@@ -249,6 +249,22 @@ def test_three_long_points_are_told_though_nobody_announced_them() -> None:
     assert [text[:2] for text in told[1:]] == ["1.", "2.", "3."]
 
 
+def test_a_list_within_a_sentence_is_not_what_was_announced() -> None:
+    """The three habits are the posts, whatever one of them counts."""
+    habits = (
+        "They read aloud. Two things help: a door, and a watch. ",
+        "They cut the first page. ",
+        "They write to one. ",
+    )
+    entry = thread(
+        "5", "Three habits make better writers.", *(f"{habit} {'And so on it goes. ' * 30}" for habit in habits)
+    )
+
+    assert [
+        habit for habit in ("read aloud", "cut the first", "write to one") if habit not in said(highlights(entry.posts))
+    ] == []
+
+
 def test_a_preview_is_the_beginning() -> None:
     """Whole posts, then one that is cut between words."""
     entry = thread("5", "One two three.", "", "Four five six.", "Seven eight nine. " * 20)
