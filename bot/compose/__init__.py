@@ -30,9 +30,10 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
     """
     told = told_of(batch, policies)
     alone = told[0] if len(told) == 1 else None
-    frame = Frame(tame=Tamer(limits.pings), zone=zone, form=limits.form, most=max(limits.text, limits.html))
-    view = view_of(batch, told, frame)
-    title = title_of(batch, told, frame.tame, limits)
+    tame = Tamer(limits.pings)
+    title = title_of(batch, told, tame, limits)
+    most = max(limits.text, limits.html, limits.markdown)
+    view = view_of(batch, told, Frame(tame=tame, zone=zone, form=limits.form, headline=title, most=most))
     text, shown = _fitting(view, "text", limits, limits.text)
     return Message(
         key=batch.id,

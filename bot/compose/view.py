@@ -112,11 +112,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """For whom a notice is made. `most`: no form of it has room for more characters."""
+    """For whom a notice is made. `headline` stands over it; `most`: no form of it has room for more characters."""
 
     tame: Tamer
     zone: tzinfo
     form: Form
+    headline: str
     most: int
 
 
@@ -165,11 +166,10 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
     """A thread among others: title, byline, words."""
     words, total, cut = _words(told, frame)
     title = thread_title(told.entry, frame.tame)
-    said = bool(words) and told.event != "grown" and title.rstrip("…") in one_line(words[0].text)
     link = frame.tame.link(told.entry.url)
     return Story(
         title=title,
-        heading="" if said else title,
+        heading="" if words and _is_said(title, told, words[0], frame) else title,
         news=_news(told, frame),
         byline=" · ".join(filter(None, (isolated(frame.tame.label(told.author)), *_byline(told, facts, frame)))),
         link=link,
@@ -179,6 +179,12 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
         rest_at=_unroll(told) if told.event == "gone" else link,
         notes=_notes(told),
     )
+
+
+def _is_said(title: str, told: Told, first: Words, frame: Frame) -> bool:
+    """Whether a thread's title is read anyway: in its first words, or over it; a mail's subject is not in the mail."""
+    over = frame.form != "mail" and title in frame.headline
+    return over or (told.event != "grown" and title.rstrip("…") in one_line(first.text))
 
 
 def _byline(told: Told, facts: Facts, frame: Frame) -> Iterator[str]:
@@ -371,7 +377,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
         Row(
             number=story.number,
             author=isolated(frame.tame.label(one.author)) if len(feeds) > 1 else "",
-            title=story.title,
+            title=story.title if one.event == "new" else f"{change(one)}: {story.title}",
             facts=" · ".join(_row_facts(one, frame)),
             link=story.link,
             told=bool(story.words or story.news),
@@ -387,8 +393,6 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
 
 
 def _row_facts(told: Told, frame: Frame) -> Iterator[str]:
-    if told.event != "new":
-        yield change(told)
     if told.entry.published is not None:
         yield when(told.entry.published, frame.zone)
     if told.posts:

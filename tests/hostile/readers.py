@@ -121,6 +121,10 @@ MAIL: Elements = {
     "code": {},
     "a": {"href": None, "style": _STYLE},
 }
+MAIL_WITH_IMAGES: Elements = {
+    **MAIL,
+    "img": {"src": None, "alt": re.compile(".+", re.DOTALL), "width": "552", "style": _STYLE, "border": "0"},
+}
 PAGE: Elements = {
     "html": {},
     "head": {},
