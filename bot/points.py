@@ -141,13 +141,17 @@ def _spans(words: str, start: int, end: int) -> Iterator[tuple[int, int, Mark | 
 
 _HERALD = re.compile(
     r"\W*(?:let[’']?s (?:dive|get|go|start|begin)|dive in|read on|keep reading|here (?:we go|goes|it is)|buckle up|"
-    r"strap in|bear with me|more below|details below|explained below|c[’']est parti|los geht|vamos|allá vamos|andiamo)\b",
+    r"strap in|bear with me|more below|details below|explained below|c[’']est parti|los geht|vamos|allá vamos|"
+    r"andiamo)\b",
     re.IGNORECASE,
 )
 _PLEA = re.compile(
-    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@)|(?:re-?tweet|repost|share|rt|like|bookmark|save)\b.{0,40}"
-    r"\b(?:this|thread|first|post|tweet|below|friends?|rt|repost|retweet)\b|subscribe\b|sign up\b|join my\b|the end\b|fin\b|end\W*$|"
-    r"if you (?:enjoyed|liked|like|found|want more|learned|made it)\b|that[’']?s (?:it|all)\b|thank you for reading|thanks for reading)|"
+    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@)|(?:re-?tweet|repost|share|rt|like|"
+    r"bookmark|save)\b.{0,40}"
+    r"\b(?:this|thread|first|post|tweet|below|friends?|rt|repost|retweet)\b|subscribe\b|sign up\b|join my\b|"
+    r"the end\b|fin\b|end\W*$|"
+    r"if you (?:enjoyed|liked|like|found|want more|learned|made it)\b|that[’']?s (?:it|all)\b|thank you for reading|"
+    r"thanks for reading)|"
     r"(?:please|pls|and) (?:re-?tweet|repost|share|rt)\b|follow me\b|my (?:newsletter|patreon|substack)\b|"
     r"thanks? (?:you )?(?:so much |all )?for reading|\bunroll\b|buy me a coffee|support my work|"
     r"partagez (?:ce|si)|retweetez|abonnez-vous|suivez-moi|merci (?:de m[’']avoir|d[’']avoir) lu|fin du (?:fil|thread)|"
@@ -161,8 +165,10 @@ _PLEA = re.compile(
     re.IGNORECASE,
 )
 _SOURCE = re.compile(
-    r"\W*(?:sources?|read (?:more|the|it|here)|full (?:report|article|paper|text|story|piece|post)|more (?:here|info|on this|details)|"
-    r"link|links|references?|further reading|via|h/t|ht|quellen?|fuente|fonte|à lire|mehr dazu|参考|出典|出处|المصدر|स्रोत|источник|출처)\b",
+    r"\W*(?:sources?|read (?:more|the|it|here)|full (?:report|article|paper|text|story|piece|post)|"
+    r"more (?:here|info|on this|details)|"
+    r"link|links|references?|further reading|via|h/t|ht|quellen?|fuente|fonte|à lire|mehr dazu|"
+    r"参考|出典|出处|المصدر|स्रोत|источник|출처)\b",
     re.IGNORECASE,
 )
 _PLEA_LOOK = 300
@@ -202,7 +208,7 @@ _FEW_POSTS = 4
 
 
 def _carries(sayings: Sequence[Saying], points: Points) -> bool:
-    """Whether a list carries the thread: it goes over several posts, or stands at the start, or there is little else."""
+    """Whether a list carries the thread: it goes over posts, or stands at the start, or there is little else."""
     first, last = sayings[points.sayings[0]].post, sayings[points.sayings[-1]].post
     return last > first or first < 2 or sayings[-1].post < _FEW_POSTS
 
@@ -259,7 +265,7 @@ def _as_announced(sayings: Sequence[Saying], points: tuple[int, ...]) -> Points:
 
 
 def _fits(number: int, size: int) -> bool:
-    """Whether a list of `size` may be what "`number` things" announced: some are missing, or a last word came with it."""
+    """Whether a list of `size` may be what "`number` things" announced: some may be missing, or one too many."""
     return number - (1 if size < 5 else 3) <= size <= number + 1
 
 
@@ -289,7 +295,7 @@ def _names_all(text: str) -> bool:
 
 
 def _unmarked(sayings: Sequence[Saying]) -> Iterator[Points]:
-    """The posts after an opening that says how many there will be, if there are just so many, or one more at the end."""
+    """The posts after an opening that says how many there will be, if there are so many, or one more."""
     wanted = {number for s in sayings if s.post == 0 for number in counts_in(s.text)}
     firsts = [at for at, s in enumerate(sayings) if s.opens_post and s.post and not s.aside]
     for number in sorted(wanted, reverse=True):

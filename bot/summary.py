@@ -32,8 +32,11 @@ _LONGEST_CLAIM = 0.5
 _OF_LISTS = 0.75
 """The shares of the budget that the first sentence and, beside other lists, one list may take."""
 _TOO_SHORT = 25
+_SAYS_NOTHING = 12
 _TOO_LONG = 280
 _MOST_ALIKE = 0.6
+_ENOUGH_WORDS = 4
+"""Two sayings that share more of their words than this say the same, if they have words enough to tell."""
 _DUE = 200
 
 
@@ -120,12 +123,12 @@ def _choose_claim(choice: _Choice) -> None:
     told = [at for at, saying in enumerate(choice.sayings) if not saying.aside]
     for at in told[:2]:
         choice.takes_short(at, most)
-        if len(choice.sayings[at].text) >= _TOO_SHORT:
+        if len(choice.sayings[at].text) >= _SAYS_NOTHING:
             return
 
 
 def _choose_points(choice: _Choice, lists: Sequence[Points]) -> None:
-    """Every list, if all of them fit; else the first with all its points, cut if they must be; the others as they fit."""
+    """Every list, if all of them fit; else the first with all its points, cut if need be; the others as they fit."""
     points = [at for one in lists for at in one.sayings]
     if _length(choice, points) <= choice.room:
         for at in points:
@@ -227,14 +230,17 @@ def _scores(choice: _Choice, words: Sequence[Mapping[str, None]]) -> dict[int, i
 
 
 def _is_due(choice: _Choice, at: int) -> bool:
-    """Whether the saying before it was told and needs it: a question, or the bare name of a point ("Second, people.")."""
+    """Whether the saying before it was told and needs it: a question, the bare name of a point ("Second, people.")."""
     before = choice.sayings[at - 1] if at else None
     if before is None or at - 1 not in choice.texts:
         return False
     return _asks(before) or (before.mark is not None and len(before.text) < _TOO_SHORT)
 
 
-_CODE = re.compile(r"[;{}]$|\w\([^\s()]{0,40}\)|\(\)|[=<>!]=|\s=\s|::|->|^(?:def|class|import|with|for|if|while|return)\b.{0,200}[:;({]$")
+_CODE = re.compile(
+    r"[;{}]$|\w\([^\s()]{0,40}\)|\(\)|[=<>!]=|\s=\s|::|->|"
+    r"^(?:def|class|import|with|for|if|while|return)\b.{0,200}[:;({]$"
+)
 
 
 def _score(saying: Saying, words: Mapping[str, None], weights: Mapping[str, int], last: int) -> int:
@@ -247,7 +253,9 @@ def _score(saying: Saying, words: Mapping[str, None], weights: Mapping[str, int]
 
 def _is_like(words: Mapping[str, None], others: Iterable[Mapping[str, None]]) -> bool:
     return any(
-        len(words.keys() & other.keys()) > _MOST_ALIKE * min(len(words), len(other)) for other in others if len(other) > 3
+        len(words.keys() & other.keys()) > _MOST_ALIKE * min(len(words), len(other))
+        for other in others
+        if len(other) >= _ENOUGH_WORDS
     )
 
 
