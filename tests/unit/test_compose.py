@@ -257,7 +257,7 @@ def test_html_shows_what_was_written(text: str) -> None:
 LIMITS = st.builds(
     Limits,
     title=st.integers(1, 300),
-    text=st.integers(1, 3000),
+    text=st.integers(8, 3000),
     html=st.integers(0, 9000),
     markdown=st.integers(0, 3000),
     pings=st.sampled_from([(), ("@room",), GROUP_PINGS]),
