@@ -248,6 +248,15 @@ def read_markdown(text: str) -> Seen:
     return Seen(said, (*live, *controls(said, "Markdown")))
 
 
+_NOTICE = {"hr", "strong_open", "strong_close", "em_open", "em_close"}
+
+
+def read_notice(text: str) -> Seen:
+    """A notice in Markdown: what a document of ours may hold, and titles and marks in bold and italics, and rules."""
+    seen = read_markdown(f"# \n\n{text}")
+    return Seen(seen.words, tuple(mark for mark in seen.live if mark.split()[1] not in _NOTICE))
+
+
 def _read_inline(token: Any, words: list[str], live: list[str]) -> None:
     if token.type == "link_open":
         live += web_link(str(token.attrs["href"]), "Markdown")
