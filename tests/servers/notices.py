@@ -122,7 +122,7 @@ FIRST = Delivery(
     due_at=NOW - timedelta(days=1),
     state="sent",
     sent_at=NOW - timedelta(days=1),
-    titled="Ada Example: Four lessons from twenty years of building bridges that… (5 posts)",
+    titled="Ada Example: Four lessons from twenty years of building bridges… (5 posts)",
     receipt="$first",
 )
 THEIRS = entry(
