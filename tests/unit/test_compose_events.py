@@ -123,6 +123,37 @@ def test_growth_is_summed_up_too() -> None:
     assert "99. New words here." in whole and "stethoscope" not in whole
 
 
+def test_what_stands_round_growth_is_of_its_posts() -> None:
+    """Links, hashtags and people of what was told before are not told again."""
+    old = tuple(replace(post, links=("https://old.example/a",)) for post in BEFORE.posts)
+    new = replace(BRIDGES, posts=(*old[:1], *BRIDGES.posts[1:4], BRIDGES.posts[4], BRIDGES.posts[5]))
+    text = told(happened(new, "grown", before=replace(BEFORE, posts=old))).text
+
+    assert "https://old.example/a" not in text
+    assert "with @bob_example" in text
+
+
+@pytest.mark.parametrize(("mode", "named"), [("highlights", 20), ("full", 60)])
+def test_a_summary_lists_few_links(mode: str, named: int) -> None:
+    """And counts the others."""
+    links = tuple(f"https://papers.example/{number}" for number in range(60))
+    one = replace(BRIDGES, posts=(Post(id="1", text="Words of a post.", links=links),), post_count=1)
+    text = told(one, policy=Policy(summary=mode)).text  # type: ignore[arg-type]
+
+    assert text.count("papers.example — ") == named
+    assert ("… and 40 more" in text) is (named == 20)
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, False), (3, True)])
+def test_a_whole_thread_tells_its_pictures_where_they_stand(number: int, said: bool) -> None:
+    """In words, and at the end how many they are."""
+    media = tuple(Media(kind="image", url=f"https://i.example/{n}.jpg", alt=f"Fog {n}") for n in range(number))
+    text = told(replace(BRIDGES, posts=(Post(id="1", text="Look.", media=media),), post_count=1), policy=FULL).text
+
+    assert text.count("[image: Fog 0]") == text.count("Fog 0") == 1
+    assert ("\n3 images" in text) is said
+
+
 def test_slack_names_the_first_notice() -> None:
     """It is a message of its own there; mail and Matrix show by themselves what it belongs to."""
     said = f"First told as “{FIRST.titled}”, on 21 November 2026, 10:00 CET."
@@ -238,7 +269,7 @@ def test_a_gap_is_said() -> None:
 def test_the_order_of_a_notice() -> None:
     """Who, where, the words, what else there is, and notes at the end."""
     message = compose(batch(entry(), doubtful=True), WIDE, zone=PARIS, policies=[FULL])
-    marks = ("Ada Example (", "https://threads", "1/ Why", "1 image", "Quoted:", "Links inside:", "with @", MAY_REPEAT)
+    marks = ("Ada Example (", "https://threads", "1/ Why", "[image", "Quoted:", "Links inside:", "with @", MAY_REPEAT)
     places = [message.text.index(mark) for mark in marks]
 
     assert places == sorted(places)
