@@ -21,7 +21,7 @@ def literal(line: str) -> str:
 
 def prose(text: str) -> str:
     """Lines of text in which web addresses are links, and nothing else is."""
-    return "  \n".join(map(_line, text.split("\n")))
+    return "  \n".join(_line(line) if line else "" for line in text.split("\n"))
 
 
 def link(url: str) -> str:

@@ -43,7 +43,7 @@ class AppriseChannel:
         if self._limits is None:
             try:
                 with listening():
-                    self._limits = services.plugin_limits(self._build())
+                    self._limits = services.plugin_limits(self._build(), self._service.kind)
             except ChannelError:
                 self._limits = Limits()
         return self._limits
@@ -117,8 +117,8 @@ class AppriseChannel:
             receipt = self._service.prepare(plugin, message)
             sender = apprise.Apprise(asset=plugin.asset)
             sender.add(plugin)
-            body, body_format = _body(message)
-            with sender.notify(body=body, title=self._service.titled(message.title), body_format=body_format) as result:
+            title, body, form = services.parts(message, plugin, self._service.kind)
+            with sender.notify(body=body, title=self._service.titled(title), body_format=form) as result:
                 sent = result.status == apprise.AppriseResultStatus.SUCCESS
         if not sent:
             raise self._failure(heard)
@@ -144,7 +144,7 @@ class AppriseChannel:
         with listening():
             self._spare = self._build()
             if self._limits is None:
-                self._limits = services.plugin_limits(self._spare)
+                self._limits = services.plugin_limits(self._spare, self._service.kind)
 
     def _build(self) -> Plugin:
         """A plugin that does only what it is told. Raises `ChannelError` with what is wrong, without secrets."""
@@ -203,13 +203,6 @@ def _tame(plugin: Plugin, timeout: float, kind: str) -> None:
     # Below our own limit, so that a server that hangs is told from a send in doubt where that is possible.
     plugin.socket_connect_timeout = min(15.0, timeout * (0.75 if kind == "email" else 0.25))
     plugin.socket_read_timeout = timeout * 0.7
-
-
-def _body(message: Message) -> tuple[str, str]:
-    """The richest form there is, and what it is called."""
-    if message.html:
-        return message.html, "html"
-    return (message.markdown, "markdown") if message.markdown else (message.text or message.title, "text")
 
 
 def _no_throttle(*_: object, **__: object) -> None:

@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from bot.markdown import literal
 from bot.model import Limits, Message
 from bot.redact import secrets_in_url
 from bot.text import is_web_link, shorten
@@ -41,6 +42,9 @@ _SLACK_ELEMENTS = 10
 
 GROUP_PINGS = ("@everyone", "@here", "@channel", "@room", "@all")
 """Words that ring a whole room in one service or another; which one a plain URL leads to is not looked at."""
+
+NAME_PINGS = ("@",)
+"""In chats that read Markdown any name rings, and somebody there may be called as somebody in the thread is."""
 
 Receipt = Callable[[], str]
 """After a send: the id that the other side gave the message, "" where it gives none."""
@@ -513,15 +517,51 @@ def plain(url: str) -> Service:
     )
 
 
-def plugin_limits(plugin: Plugin) -> Limits:
+def plugin_limits(plugin: Plugin, kind: str) -> Limits:
     """What a plugin takes, by its own account."""
     title = plugin.title_maxlen if plugin.title_maxlen > 0 else 100  # 0: the title goes into the body
-    text = max(1, min(plugin.body_maxlen - (0 if plugin.title_maxlen > 0 else title + 10), 30_000))
-    if plugin.resolve_format("text") == "markdown" or plugin.resolve_format("markdown") == "markdown":
+    text = max(1, min(plugin.body_maxlen - (title + 10 if merges_title(plugin, kind) else 0), 30_000))
+    text = min(text, _SHORTER.get(kind, text))
+    if plugin.resolve_format("html") == "html":
+        return Limits(title=title, text=text, html=text, pings=GROUP_PINGS)
+    if kind in _MARKDOWN_AS_TEXT:
+        return Limits(title=title, text=text, markdown=text, pings=NAME_PINGS)
+    marked = plugin.resolve_format("markdown") == "markdown"
+    if marked or plugin.resolve_format("text") == "markdown":
         text = max(1, text // 2)  # Apprise escapes what Markdown would read as markup, and some dialects do so again
-    html = text if plugin.resolve_format("html") == "html" else 0
-    markdown = text if not html and plugin.resolve_format("markdown") == "markdown" else 0
-    return Limits(title=title, text=text, html=html, markdown=markdown, pings=GROUP_PINGS)
+    return Limits(title=title, text=text, markdown=text if marked else 0, pings=NAME_PINGS if marked else GROUP_PINGS)
+
+
+_SHORTER: Mapping[str, int] = {"ntfy": 1_100, "ntfys": 1_100}
+"""ntfy makes a file of what has more than 4,096 bytes, and Apprise of more than 8,000 of JSON: nobody reads that."""
+
+_MARKDOWN_AS_TEXT = ("mmost", "mmosts")
+"""Services that read Markdown in what Apprise takes for plain text."""
+
+_MERGES_TITLE = ("discord", "guilded")
+"""Services for which Apprise puts the title into the body although they say that it is no part of it."""
+
+
+def merges_title(plugin: Plugin, kind: str) -> bool:
+    """Whether title and body become one text: Apprise then joins them as they are, markup of an author's included."""
+    return plugin.title_maxlen <= 0 or kind in _MERGES_TITLE
+
+
+def parts(message: Message, plugin: Plugin, kind: str) -> tuple[str, str, str]:
+    """Title, body, and the body's format, for a service that we know nothing of: the richest form there is.
+
+    Where Apprise would join title and body, we do, each escaped; a title for which there is no room is left out.
+    """
+    if message.html:
+        body, form, heading = message.html, "html", f"<p><strong>{escape(message.title)}</strong></p>\n"
+    elif message.markdown:
+        form = "text" if kind in _MARKDOWN_AS_TEXT else "markdown"
+        body, heading = message.markdown, f"**{literal(message.title)}**\n\n"
+    else:
+        body, form, heading = message.text or message.title, "text", f"{message.title}\n\n"
+    if not message.title or not merges_title(plugin, kind):
+        return message.title, body, form
+    return "", heading + body if len(heading) + len(body) <= plugin.body_maxlen else body, form
 
 
 def _refuse_plain(plugin: Plugin) -> str:

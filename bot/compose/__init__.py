@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from bot.compose.fit import fit
+from bot.compose.fit import fit, fit_line
 from bot.compose.forms import Kind, rendering, size_of
 from bot.compose.titles import alert_title, title_of
 from bot.compose.told import told_of
@@ -18,7 +18,6 @@ from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_show
 from bot.compose.wording import Tamer
 from bot.model import Batch, Limits, Message
 from bot.policy import Policy
-from bot.text import shorten
 
 __all__ = ["MAY_REPEAT", "ONLY_BEGINNING", "alert_title", "compose"]
 
@@ -30,14 +29,15 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
     """
     told = told_of(batch, policies)
     alone = told[0] if len(told) == 1 else None
-    frame = Frame(tame=Tamer(limits.pings), zone=zone, form=limits.form, most=max(limits.text, limits.html))
-    view = view_of(batch, told, frame)
-    title = title_of(batch, told, frame.tame, limits)
+    tame = Tamer(limits.pings)
+    title = title_of(batch, told, tame, limits)
+    most = max(limits.text, limits.html, limits.markdown)
+    view = view_of(batch, told, Frame(tame=tame, zone=zone, form=limits.form, headline=title, most=most))
     text, shown = _fitting(view, "text", limits, limits.text)
     return Message(
         key=batch.id,
         title=title,
-        text=text or shorten(title, limits.text),
+        text=text or fit_line(title, size_of(limits.form), limits.text),
         html=_fitting(view, "html", limits, limits.html)[0],
         markdown=_fitting(view, "markdown", limits, limits.markdown)[0],
         links=tuple(links_shown(shown)),

@@ -34,6 +34,14 @@ def fit(view: View, render: Render, size: Size, limit: int) -> tuple[str, View]:
     return (text, found) if text and size(text) <= limit else ("", View())
 
 
+def fit_line(line: str, size: Size, limit: int) -> str:
+    """As much of a line as fits."""
+    shown = shorten(line, limit)
+    while shown and size(shown) > limit:
+        shown = shorten(line, len(shown) - 1)
+    return shown
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Room:
     """What there is room for."""

@@ -46,7 +46,7 @@ def _bytes(text: str) -> int:
 
 def _json_bytes(text: str) -> int:
     """As in an event: every quote, backslash and line break of it is escaped once more."""
-    return _bytes(json.dumps(text, ensure_ascii=False))
+    return _bytes(json.dumps(text, ensure_ascii=False)) - len('""')
 
 
 def _escaped(text: str) -> int:

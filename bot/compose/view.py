@@ -6,7 +6,7 @@ Every string of a view is clean and tame: no control, no ping. Words and titles 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
@@ -23,7 +23,9 @@ from bot.text import one_line, shorten, split_links, words_of
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
 ONLY_BEGINNING = "Only the beginning of this thread could be read."
 
-_MOST_LINKS = 200
+_MOST_LINKS: Mapping[str, int] = {"full": 200}
+_FEW_LINKS = 20
+"""How many links of a thread are listed, where all of it is told and where it is summed up; the others are counted."""
 _MOST_NAMES = 8
 """Hashtags, and people, that are named; the others are counted."""
 _MOST_QUOTES = 3
@@ -112,11 +114,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """For whom a notice is made. `most`: no form of it has room for more characters."""
+    """For whom a notice is made. `headline` stands over it; `most`: no form of it has room for more characters."""
 
     tame: Tamer
     zone: tzinfo
     form: Form
+    headline: str
     most: int
 
 
@@ -141,22 +144,23 @@ def links_shown(view: View) -> Iterator[str]:
 
 
 def _story(told: Told, frame: Frame) -> Story:
-    """A thread by itself, with all that stands round its words."""
-    facts = facts_of(told.entry)
-    story = _in_short(told, frame, facts)
+    """A thread by itself, with all that stands round its words: of one that has grown, round the new ones."""
+    story = _in_short(told, frame, facts_of(told.entry))
+    facts = facts_of(replace(told.entry, posts=_fresh(told)))
     seen = {story.link, *_links_said(story, frame.form)}
     links = [Link(host=frame.tame.line(host, LONGEST_LINE), url=frame.tame.link(url)) for url, host in facts.links]
     quotes = [link for link in map(frame.tame.link, facts.quotes) if link and link not in seen]
     links = [link for link in links if link.url and link.url not in seen and link.url not in quotes]
     first = facts.first_image
+    most = _MOST_LINKS.get(_mode(told, frame), _FEW_LINKS)
     return replace(
         story,
-        pictures=_pictures(facts, frame.tame),
+        pictures=_pictures(facts, frame.tame, in_words=_mode(told, frame) == "full"),
         picture=_picture(told, frame),
         alt=frame.tame.line(first.alt, LONGEST_LINE) if first else "",
         quotes=tuple(quotes[:_MOST_QUOTES]),
-        links=tuple(links[:_MOST_LINKS]),
-        more_links=max(len(links) - _MOST_LINKS, 0),
+        links=tuple(links[:most]),
+        more_links=max(len(links) - most, 0),
         names=_names(facts, frame.tame),
     )
 
@@ -165,11 +169,10 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
     """A thread among others: title, byline, words."""
     words, total, cut = _words(told, frame)
     title = thread_title(told.entry, frame.tame)
-    said = bool(words) and told.event != "grown" and title.rstrip("…") in one_line(words[0].text)
     link = frame.tame.link(told.entry.url)
     return Story(
         title=title,
-        heading="" if said else title,
+        heading="" if words and _is_said(title, told, words[0], frame) else title,
         news=_news(told, frame),
         byline=" · ".join(filter(None, (isolated(frame.tame.label(told.author)), *_byline(told, facts, frame)))),
         link=link,
@@ -179,6 +182,12 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
         rest_at=_unroll(told) if told.event == "gone" else link,
         notes=_notes(told),
     )
+
+
+def _is_said(title: str, told: Told, first: Words, frame: Frame) -> bool:
+    """Whether a thread's title is read anyway: in its first words, or over it; a mail's subject is not in the mail."""
+    over = frame.form != "mail" and title in frame.headline
+    return over or (told.event != "grown" and title.rstrip("…") in one_line(first.text))
 
 
 def _byline(told: Told, facts: Facts, frame: Frame) -> Iterator[str]:
@@ -259,13 +268,23 @@ def _words(told: Told, frame: Frame) -> tuple[tuple[Words, ...], int, bool]:
 
 
 def _chosen(posts: Sequence[Post], told: Told, frame: Frame) -> tuple[tuple[Words, ...], bool]:
-    """What of new posts is told. Of what is gone, a mail brings all: it may be the only copy that people have."""
-    mode = "full" if told.event == "gone" and frame.form == "mail" else told.policy.summary
+    """What of new posts is told."""
+    mode = _mode(told, frame)
     if mode == "full":
         return tuple(_whole(posts, frame)), False
     bounded = tuple(_bounded(posts))
     summary = (preview if mode == "preview" else highlights)(bounded, budget=told.policy.budget)
     return tuple(_passages(summary, frame.tame)), not {one.post for one in summary.passages} <= summary.shown
+
+
+def _mode(told: Told, frame: Frame) -> str:
+    """How much is told. Of what is gone, a mail brings all: it may be the only copy that people have."""
+    return "full" if told.event == "gone" and frame.form == "mail" else told.policy.summary
+
+
+def _fresh(told: Told) -> tuple[Post, ...]:
+    """The posts that are told for the first time."""
+    return (*told.growth.new, *told.growth.edited) if told.growth else told.entry.posts
 
 
 def _passages(summary: Summary, tame: Tamer) -> Iterator[Words]:
@@ -329,21 +348,22 @@ def _linked(texts: Iterable[str]) -> Iterator[str]:
     return (piece for text in texts for piece, is_link in split_links(text) if is_link)
 
 
-def _pictures(facts: Facts, tame: Tamer) -> str:
-    """`3 images, 1 video; the first: A bridge in fog`."""
+def _pictures(facts: Facts, tame: Tamer, *, in_words: bool) -> str:
+    """`3 images, 1 video; the first: A bridge in fog`. Where each is told in words already, only how many they are."""
     kinds = ((facts.images, "image"), (facts.videos, "video"))
     counted = ", ".join(count(number, kind) for number, kind in kinds if number)
+    several = facts.images + facts.videos > 1
+    if in_words:
+        return counted if several else ""
     alt = isolated(tame.line(facts.first_image.alt, LONGEST_LINE)) if facts.first_image else ""
-    if not counted or not alt:
-        return counted
-    return f"{counted}: {alt}" if facts.images + facts.videos == 1 else f"{counted}; the first: {alt}"
+    return f"{counted}{'; the first' if several else ''}: {alt}" if counted and alt else counted
 
 
 def _picture(told: Told, frame: Frame) -> str:
     """The first picture's address, where it may be fetched when the mail is opened."""
     if not told.policy.images or frame.form != "mail":
         return ""
-    urls = (media.url for post in told.entry.posts for media in post.media if media.kind == "image")
+    urls = (media.url for post in _fresh(told) for media in post.media if media.kind == "image")
     first = frame.tame.link(next(urls, ""))
     return first if first.startswith("https://") else ""
 
@@ -371,7 +391,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
         Row(
             number=story.number,
             author=isolated(frame.tame.label(one.author)) if len(feeds) > 1 else "",
-            title=story.title,
+            title=story.title if one.event == "new" else f"{change(one)}: {story.title}",
             facts=" · ".join(_row_facts(one, frame)),
             link=story.link,
             told=bool(story.words or story.news),
@@ -387,8 +407,6 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
 
 
 def _row_facts(told: Told, frame: Frame) -> Iterator[str]:
-    if told.event != "new":
-        yield change(told)
     if told.entry.published is not None:
         yield when(told.entry.published, frame.zone)
     if told.posts:

@@ -51,7 +51,7 @@ class Tamer:
     """Breaks the words that ring: U+200B after their first character, and percent-encoding inside links."""
 
     def __init__(self, pings: Iterable[str]) -> None:
-        words = [re.escape(word) for word in pings if len(word) > 1]
+        words = [re.escape(word) for word in pings if word]
         # A look-ahead, so that words that overlap are all broken.
         self._bell = re.compile(f"(?=(?:{'|'.join(words)}))(.)", re.IGNORECASE | re.DOTALL) if words else None
 

@@ -7,6 +7,7 @@ import io
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from bot.channels import apprise as channels
 from bot.channels.classify import classify
 from bot.channels.console import ConsoleChannel
 from bot.channels.listen import Fact
+from bot.channels.services import _event_id, matrix_content
 from bot.compose import compose
 from bot.compose.forms import size_of
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
@@ -109,6 +111,46 @@ async def test_a_message_arrives_once(case: Case) -> None:
 
     assert len(case.arrived()) == 1
     assert "Ada: a" in case.arrived()[0]
+
+
+async def test_a_send_gives_a_receipt(case: Case) -> None:
+    """The channel's own id of the message, or nothing; the same where a send is known to be a repeated one."""
+    assert isinstance(await case.channel.send(message()), str)
+
+
+async def test_a_late_receipt_is_given_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A send that timed out and arrived after all is not sent again: its receipt is the first one's."""
+    channel = channels.matrix("me", homeserver="http://127.0.0.1:9", token="t", room="!r:x", timeout=0.01)
+    monkeypatch.setattr(channel, "_deliver", lambda _: time.sleep(0.1) or "$late")
+    with pytest.raises(DeliveryInDoubt):
+        await channel.send(message("k"))
+    while not channel._late["k"].ended:
+        await asyncio.sleep(0.01)
+
+    assert await channel.send(message("k")) == "$late"
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({}, {}),
+        ({"html": "<p>x</p>"}, {"format": "org.matrix.custom.html", "formatted_body": "<h4>a &lt; b</h4>\n<p>x</p>"}),
+        ({"reply_to": "$1"}, {"m.relates_to": {"m.in_reply_to": {"event_id": "$1"}}}),
+    ],
+)
+def test_the_content_of_an_event(changes: dict[str, str], more: dict[str, object]) -> None:
+    """Title and text, HTML where there is some, what it answers; and always that it mentions nobody."""
+    content = matrix_content(message(title="a < b", text="words", **changes))
+
+    assert content == {"body": "a < b\n\nwords", "m.mentions": {}, **more}
+
+
+async def test_a_matrix_answer_without_an_id_has_no_receipt() -> None:
+    """Whatever a server says there."""
+    for said in (None, 7, "1", "$a b", "$" + "x" * 300, {"event_id": "$1"}):
+        assert _event_id((True, {"event_id": said}, 200)) == ""
+    assert (_event_id((True, None, 200)), _event_id(None)) == ("", "")
+    assert _event_id((True, {"event_id": "$143273582443PhrSn:example.org"}, 200)) == "$143273582443PhrSn:example.org"
 
 
 async def test_a_composed_notice_is_taken(case: Case) -> None:

@@ -125,6 +125,10 @@ MAIL: Elements = {
     "code": {},
     "a": {"href": None, "style": _STYLE},
 }
+MAIL_WITH_IMAGES: Elements = {
+    **MAIL,
+    "img": {"src": None, "alt": re.compile(".+", re.DOTALL), "width": "552", "style": _STYLE, "border": "0"},
+}
 PAGE: Elements = {
     **{name: {} for name in ("head", "title", "style", "body", "main", "br", "b", "span", "strong", "footer")},
     "html": {"lang": "en"},
@@ -277,6 +281,15 @@ def read_markdown(text: str) -> Seen:
         words.append("\n")
     said = "".join(words)
     return Seen(said, (*live, *controls(said, "Markdown")))
+
+
+_NOTICE = {"hr", "strong_open", "strong_close", "em_open", "em_close"}
+
+
+def read_notice(text: str) -> Seen:
+    """A notice in Markdown: what a document of ours may hold, and titles and marks in bold and italics, and rules."""
+    seen = read_markdown(f"# \n\n{text}")
+    return Seen(seen.words, tuple(mark for mark in seen.live if mark.split()[1] not in _NOTICE))
 
 
 def _read_inline(token: Any, words: list[str], live: list[str]) -> None:

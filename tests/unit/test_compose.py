@@ -16,19 +16,43 @@ from selectolax.lexbor import LexborHTMLParser
 
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
 from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
+from bot.compose.forms import size_of
 from bot.model import Alert, Author, Batch, Delivery, Entry, Item, Limits, Message, Post
+from bot.policy import Policy
 from bot.text import clean
-from tests.servers.notices import AUTHOR, FEED, NOW, PARIS, POSTS, batch, entry
+from tests.hostile.readers import MAIL_WITH_IMAGES, MATRIX, read_html
+from tests.servers.notices import (
+    AUTHOR,
+    BEFORE,
+    BRIDGES,
+    EVE,
+    FEED,
+    FIRST,
+    NOW,
+    PARIS,
+    POSTS,
+    THEIRS,
+    batch,
+    entry,
+    happened,
+)
 from tests.unit.test_text import NASTY
 
 WIDE = Limits(title=200, text=100_000, html=200_000)
 GOLDEN = Path(__file__).parents[1] / "data" / "compose"
-FORMS = {"mail": MAIL_LIMITS, "matrix": MATRIX_LIMITS, "slack": SLACK_LIMITS, "tight": Limits(title=40, text=320)}
+FORMS = {
+    "mail": MAIL_LIMITS,
+    "matrix": MATRIX_LIMITS,
+    "slack": SLACK_LIMITS,
+    "markdown": Limits(title=100, text=2_000, markdown=2_000, pings=GROUP_PINGS),
+    "tight": Limits(title=40, text=320),
+}
+WHOLE = Policy(summary="full")
 
 
-def noted(one: Entry, limits: Limits = WIDE) -> Message:
-    """The notice about a single thread."""
-    return compose(batch(one), limits, zone=PARIS)
+def noted(one: Entry, limits: Limits = WIDE, policy: Policy = WHOLE) -> Message:
+    """The notice about a single thread, whole."""
+    return compose(batch(one), limits, zone=PARIS, policies=[policy])
 
 
 def shown(html: str) -> str:
@@ -39,25 +63,33 @@ def shown(html: str) -> str:
 
 def golden(message: Message) -> str:
     """A message as a page to compare."""
-    return f"{message.title}\n=====\n{message.text}\n=====\n{message.html}\n=====\n" + "\n".join(message.links) + "\n"
+    parts = (message.title, message.text, message.html, message.markdown, "\n".join(message.links))
+    return "\n=====\n".join(part for part in parts if part) + "\n"
 
 
+CASES: dict[str, tuple[Batch, Policy]] = {
+    "new": (batch(happened(BRIDGES)), Policy()),
+    "full": (batch(entry(), doubtful=True), WHOLE),
+    "grown": (batch(happened(BRIDGES, "grown", before=BEFORE, first=FIRST)), Policy()),
+    "gone": (batch(happened(BRIDGES, "gone", first=FIRST)), Policy()),
+    "digest": (
+        batch(entry(), happened(BRIDGES, "grown", before=BEFORE, first=FIRST), happened(THEIRS, feed=EVE)),
+        Policy(),
+    ),
+    "flood": (
+        batch(*(entry(str(number), title=f"Thread {number} <&>", posts=()) for number in range(1, 31))),
+        Policy(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("form", FORMS)
-def test_a_thread_looks_like_this(form: str) -> None:
-    """The notice of one thread for each kind of channel; KEEPCURRENT_WRITE_GOLDEN writes the files anew."""
-    page = golden(compose(batch(entry(), doubtful=True), FORMS[form], zone=PARIS))
-    path = GOLDEN / f"thread.{form}.txt"
-    if os.environ.get("KEEPCURRENT_WRITE_GOLDEN"):
-        path.write_text(page)
-
-    assert page == path.read_text()
-
-
-def test_a_flood_looks_like_this() -> None:
-    """The notice of several threads."""
-    some = [entry(str(number), title=f"Thread {number} <&>") for number in range(1, 4)]
-    page = golden(compose(batch(*some), MAIL_LIMITS, zone=PARIS))
-    path = GOLDEN / "flood.mail.txt"
+def test_a_notice_looks_like_this(form: str, case: str) -> None:
+    """Each event in each kind of channel; KEEPCURRENT_WRITE_GOLDEN writes the files anew."""
+    of, policy = CASES[case]
+    page = golden(compose(of, FORMS[form], zone=PARIS, policies=[policy] * len(of.items)))
+    path = GOLDEN / f"{case}.{form}.txt"
     if os.environ.get("KEEPCURRENT_WRITE_GOLDEN"):
         path.write_text(page)
 
@@ -94,7 +126,7 @@ def test_an_unreadable_thread_still_has_title_and_link() -> None:
     message = noted(entry(posts=(), whole=False, post_count=None))
 
     assert message.title == "Ada Example: Why do bridges hum?"
-    assert message.text.splitlines()[2:] == [
+    assert message.text.splitlines()[:3] == [
         "Why do bridges hum?",
         "Ada Example (@ada_example) · 21 November 2026, 18:04 CET",
         "https://threads.example/thread/100.html",
@@ -130,7 +162,7 @@ def test_links_come_once_and_the_threads_own_first() -> None:
 def test_too_many_links_are_counted() -> None:
     """A list of links leaves room for the words, and says how many it leaves out."""
     links = tuple(f"https://papers.example/{number}" for number in range(100))
-    text = noted(entry(posts=(Post(id="1", text="Words. " * 100, links=links),)), Limits(text=1500)).text
+    text = noted(entry(posts=(Post(id="1", text="Words. " * 100, links=links),), post_count=1), Limits(text=1500)).text
     named = text.count("https://papers.example/")
 
     assert 5 < named < 100
@@ -179,7 +211,7 @@ def test_a_flood_names_every_thread() -> None:
     """Title, date, count and link of each."""
     message = compose(batch(*(entry(str(number), title=f"T{number}") for number in range(50))), WIDE, zone=PARIS)
 
-    assert message.title == "Ada Example: 50 new threads"
+    assert message.title == "50 new threads by Ada Example"
     for number in range(50):
         assert f"{number + 1}. T{number}\n21 November 2026, 18:04 CET · 4 posts" in message.text
         assert f"https://threads.example/thread/{number}.html" in message.links
@@ -225,9 +257,17 @@ def test_html_shows_what_was_written(text: str) -> None:
 LIMITS = st.builds(
     Limits,
     title=st.integers(1, 300),
-    text=st.integers(1, 3000),
-    html=st.integers(0, 5000),
+    text=st.integers(8, 3000),
+    html=st.integers(0, 9000),
+    markdown=st.integers(0, 3000),
     pings=st.sampled_from([(), ("@room",), GROUP_PINGS]),
+    form=st.sampled_from(["plain", "mail", "matrix", "slack"]),
+)
+POLICIES = st.builds(
+    Policy,
+    summary=st.sampled_from(["highlights", "preview", "full"]),
+    budget=st.integers(0, 900),
+    images=st.booleans(),
 )
 LINKS = st.one_of(st.sampled_from(["https://a.example/x?y=1&z=<", "https://b.example/@room", "javascript:x"]), NASTY)
 NASTY_POSTS = st.builds(
@@ -252,31 +292,35 @@ ENTRIES = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.lists(ENTRIES, min_size=1, max_size=5), LIMITS, st.booleans())
-def test_a_notice_keeps_every_promise(entries: list[Entry], limits: Limits, doubtful: bool) -> None:
-    """Within its limits, encodable, one line of title, never empty, no markup but ours, nothing that rings."""
-    message = compose(batch(*entries, doubtful=doubtful), limits, zone=PARIS)
-    every = (message.title, message.text, message.html)
+FIRSTS = st.none() | st.builds(lambda titled, receipt: replace(FIRST, titled=titled, receipt=receipt), NASTY, NASTY)
+ITEMS = st.builds(
+    lambda one, event, before, first, feed: happened(one, event, before=before, first=first, feed=feed),
+    ENTRIES,
+    st.sampled_from(["new", "grown", "gone"]),
+    st.none() | ENTRIES,
+    FIRSTS,
+    st.sampled_from([FEED, EVE]),
+)
 
-    assert len(message.title) <= limits.title and len(message.text) <= limits.text and len(message.html) <= limits.html
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(ITEMS, min_size=1, max_size=5), st.lists(POLICIES, max_size=5), LIMITS, st.booleans())
+def test_a_notice_keeps_every_promise(
+    items: list[Item], policies: list[Policy], limits: Limits, doubtful: bool
+) -> None:
+    """Whatever happened: within the limits, encodable, one line of title, never empty, no markup but ours, no ring."""
+    message = compose(batch(*items, doubtful=doubtful), limits, zone=PARIS, policies=policies[: len(items)])
+    size = size_of(limits.form)
+    every = (message.title, message.text, message.html, message.markdown)
+
+    assert len(message.title) <= limits.title and size(message.text) <= limits.text
+    assert size(message.html) <= limits.html and size(message.markdown) <= limits.markdown
     assert message.text and message.title
     assert message.title == " ".join(message.title.split())
     for part in every:
         part.encode()
         assert not [ping for ping in limits.pings if ping in part.lower()]
-    assert_only_our_markup(message.html)
-
-
-def assert_only_our_markup(html: str) -> None:
-    """No element, attribute or address that the templates do not write."""
-    tree = LexborHTMLParser(html)
-    for node in tree.css("body *"):
-        assert node.tag in {"p", "em", "strong", "a", "br", "ul", "li"}
-        assert set(node.attributes) <= ({"href"} if node.tag == "a" else {"dir"})
-        if node.tag == "a":
-            assert re.match("https?://", node.attributes["href"] or "", re.IGNORECASE)
-            assert node.text() == node.attributes["href"]
+    assert read_html(message.html, MAIL_WITH_IMAGES if limits.form == "mail" else MATRIX).live == ()
 
 
 @settings(deadline=None, max_examples=150)
@@ -314,6 +358,8 @@ def test_what_cannot_fit_is_not_looked_at(posts: list[Post]) -> None:
 
     assert time.monotonic() - started < 3
     assert "…" in message.text
+
+
 # -- alerts -------------------------------------------------------------------------------------------
 
 REASON = 'The reason: <img src=x> [a](javascript:b) https://evil.example/ "q" & @room <!channel>\r\nBcc: eve@x.'
