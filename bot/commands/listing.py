@@ -261,6 +261,8 @@ def _found(found: Found, listed: _Listed) -> dict[str, object]:
         "posts": _posts(found),
         "published": times.rfc3339(entry.published),
         "first_seen": times.rfc3339(known.first_seen) if known else None,
+        "version": (known.version or None) if known else None,
+        "gone": times.rfc3339(known.gone_at) if known else None,
         "state": listed.state(entry),
         "copy": (known.copy or None) if known else None,
         "match": found.line,
