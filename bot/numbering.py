@@ -276,7 +276,7 @@ def incomplete(posts: Sequence[Post], post_count: int | None) -> str:
     if missing:
         return _said(missing, total)
     if total and _ends_early(places, total, len(posts)):
-        return f"{min(len(posts), total - 1)} of {total} posts found"
+        return f"{len(posts)} of {total} posts found"
     return ""
 
 
@@ -334,9 +334,12 @@ def _leapt(before: _Place, after: _Place, total: int) -> Iterable[int]:
 
 
 def _ends_early(places: Sequence[_Place], total: int, posts: int) -> bool:
-    """Whether the highest number is short of the total by more than the posts that follow it."""
+    """Whether the highest number is short of the total by more than the posts that follow it.
+
+    Not where there are posts enough: some of them have no number, the last one perhaps among them.
+    """
     last = max(places, key=lambda place: (place.number, place.at), default=_Place(0, 1, total))
-    return last.number + (posts - 1 - last.at) < total
+    return posts < total and last.number + (posts - 1 - last.at) < total
 
 
 def _said(missing: Sequence[int], total: int) -> str:

@@ -85,7 +85,9 @@ def _sayings(post: int, words: str) -> Iterator[Saying]:
 
 def says_nothing(text: str) -> bool:
     """Whether `text` has no words: only links, hashtags, mentions, numbers, pictures."""
-    return bool(_WITHOUT_LETTERS.match(_NO_WORDS.sub(" ", text) if _NO_WORDS.search(text) else text))
+    if "#" in text or "＃" in text or "@" in text or "://" in text:
+        text = _NO_WORDS.sub(" ", text)
+    return bool(_WITHOUT_LETTERS.match(text))
 
 
 def _paragraphs(words: str) -> Iterator[tuple[int, int]]:
@@ -146,8 +148,8 @@ _HERALD = re.compile(
     re.IGNORECASE,
 )
 _PLEA = re.compile(
-    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@)|(?:re-?tweet|repost|share|rt|like|"
-    r"bookmark|save)\b.{0,40}"
+    r"\W*(?:so |and |also |now |please |pls |kindly )*(?:follow (?:me|us|@|for|along)|"
+    r"(?:re-?tweet|repost|share|rt|like|bookmark|save)\b.{0,40}"
     r"\b(?:this|thread|first|post|tweet|below|friends?|rt|repost|retweet)\b|subscribe\b|sign up\b|join my\b|"
     r"the end\b|fin\b|end\W*$|"
     r"if you (?:enjoyed|liked|like|found|want more|learned|made it)\b|that[’']?s (?:it|all)\b|thank you for reading|"
@@ -191,6 +193,7 @@ def _is_closing(saying: Saying) -> bool:
 _MOST_SKIPPED = 3
 """A list goes on after so few missing points; "1." and later "20." are no list."""
 _INLINE = re.compile(r"(?:^|[\s:;,(])[(（]?(?:(\d{1,2})|([a-h]))[)）](?=\s)|([\u2460-\u2468])")
+_FEW_POSTS = 4
 _BEFORE = 3
 """How many sayings before its first point a list may be announced in."""
 
@@ -198,13 +201,11 @@ _BEFORE = 3
 def lists_of(sayings: Sequence[Saying]) -> tuple[Points, ...]:
     """The lists of a thread, those that are announced first, then the longer ones, then as they come."""
     found = [*_marked(sayings), *_inline(sayings)]
-    if not any(points.announced for points in found):
+    # A list within a later sentence is not what the opening announced.
+    if not any(one.announced and (len(one.sayings) > 1 or sayings[one.sayings[0]].post == 0) for one in found):
         found += _unmarked(sayings)
     found = [points for points in found if points.announced or _carries(sayings, points)]
     return tuple(sorted(found, key=lambda points: (not points.announced, -points.size, points.sayings)))
-
-
-_FEW_POSTS = 4
 
 
 def _carries(sayings: Sequence[Saying], points: Points) -> bool:
@@ -216,7 +217,7 @@ def _carries(sayings: Sequence[Saying], points: Points) -> bool:
 def _marked(sayings: Sequence[Saying]) -> Iterator[Points]:
     for run in _runs(sayings):
         points = tuple(at for at in run if not sayings[at].aside)
-        if run and sayings[run[0]].mark.kind == "/":  # type: ignore[union-attr]
+        if run and _is_numbered_post(sayings[run[0]]):
             points = tuple(at for at in points if sayings[at].post)
         if len(points) > 1:
             yield _as_announced(sayings, points)
@@ -235,6 +236,10 @@ def _runs(sayings: Sequence[Saying]) -> Iterator[list[int]]:
         if not run or saying.mark.number != _number(sayings[run[-1]]) or saying.mark.number == 0:
             run.append(at)
     yield from open_runs.values()
+
+
+def _is_numbered_post(saying: Saying) -> bool:
+    return saying.mark is not None and saying.mark.kind == "/"
 
 
 def _number(saying: Saying) -> int:
@@ -257,7 +262,7 @@ def _as_announced(sayings: Sequence[Saying], points: tuple[int, ...]) -> Points:
     first, size = points[0], len(points)
     before = (s for at, s in enumerate(sayings[:first]) if s.post == 0 or at >= first - _BEFORE)
     counts = {number for saying in before for number in counts_in(saying.text)}
-    if sayings[first].mark.kind == "/":  # type: ignore[union-attr]
+    if _is_numbered_post(sayings[first]):
         # The posts of a whole thread: "ten times" and eleven numbered posts are no list of ten.
         number = next((number for number in (size, size - 1) if number in counts), 0)
         return Points(sayings=points[: number or size], size=number or size, announced=number > 1)
@@ -279,6 +284,8 @@ def _inline(sayings: Sequence[Saying]) -> Iterator[Points]:
 
 
 def _counted_inside(text: str) -> int:
+    if text.isascii() and ")" not in text:
+        return 0
     count = 0
     for found in _INLINE.finditer(text):
         number = int(found[1]) if found[1] else ord(found[2]) - 96 if found[2] else ord(found[3]) - 0x245F

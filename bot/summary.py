@@ -27,6 +27,7 @@ _JOIN = 2
 """What stands between two passages counts as two characters, whatever it will be."""
 _SHORTEST_POINT = 45
 """A point cut shorter than this says little: then fewer points are told, whole."""
+_ROOMY_POINT = 80
 _SHORTEST_REST = 60
 _LONGEST_CLAIM = 0.5
 _OF_LISTS = 0.75
@@ -135,8 +136,14 @@ def _choose_points(choice: _Choice, lists: Sequence[Points]) -> None:
             choice.takes(at)
         return
     for one in lists:
-        if one.announced or _length(choice, one.sayings) <= choice.room * _OF_LISTS:
+        if one.announced or _length(choice, one.sayings) <= choice.room * _OF_LISTS or _has_room(choice, one):
             _choose_list(choice, one)
+
+
+def _has_room(choice: _Choice, points: Points) -> bool:
+    """Whether a list that was not announced can be told with enough of each point: three long ones, not ten."""
+    new = [at for at in points.sayings if at not in choice.texts]
+    return len(new) > 1 and choice.room // len(new) >= _ROOMY_POINT
 
 
 def _length(choice: _Choice, points: Iterable[int]) -> int:
@@ -237,6 +244,7 @@ def _is_due(choice: _Choice, at: int) -> bool:
     return _asks(before) or (before.mark is not None and len(before.text) < _TOO_SHORT)
 
 
+_CODE_SIGNS = frozenset("(){};:=<>")
 _CODE = re.compile(
     r"[;{}]$|\w\([^\s()]{0,40}\)|\(\)|[=<>!]=|\s=\s|::|->|"
     r"^(?:def|class|import|with|for|if|while|return)\b.{0,200}[:;({]$"
@@ -248,7 +256,11 @@ def _score(saying: Saying, words: Mapping[str, None], weights: Mapping[str, int]
     score = 100 * shared // (len(words) + 8)
     score += 150 * (saying.post == 0) + 80 * saying.opens_post + 60 * (saying.post == last and saying.opens_post)
     short, long = len(saying.text) < _TOO_SHORT, len(saying.text) > _TOO_LONG
-    return score - 80 * short - 40 * long - 30 * _asks(saying) - 150 * bool(_CODE.search(saying.text))
+    return score - 80 * short - 40 * long - 30 * _asks(saying) - 150 * _is_code(saying.text)
+
+
+def _is_code(text: str) -> bool:
+    return not _CODE_SIGNS.isdisjoint(text) and bool(_CODE.search(text))
 
 
 def _is_like(words: Mapping[str, None], others: Iterable[Mapping[str, None]]) -> bool:

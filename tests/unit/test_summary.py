@@ -146,7 +146,7 @@ def test_shown_posts_are_shown(made, name: str) -> None:
 
 def test_passages_of_a_thread_that_fits_are_all_of_it() -> None:
     """Then nothing is left out, whatever it is."""
-    assert texts(MADE["gap"]) == [post.text for post in MADE["gap"].posts]
+    assert texts(MADE["arabic"]) == [post.text for post in MADE["arabic"].posts]
 
 
 @pytest.mark.parametrize("name", ["announced list", "plea at the end", "arabic", "hindi", "unmarked"])
@@ -157,6 +157,38 @@ def test_pleas_are_left_out(name: str) -> None:
     last = len(entry.posts) - 1
 
     assert last not in [passage.post for passage in highlights(entry.posts, budget=room).passages]
+
+
+def test_what_only_announces_the_thread_is_left_out() -> None:
+    """ "A thread 👇" tells nothing that the notice does not."""
+    assert "A thread" not in said(highlights(MADE["announced list"].posts))
+    assert "Let's dive in" not in said(highlights(thread("5", "Bridges hum. Let's dive in:", "They do. " * 90).posts))
+
+
+def test_what_the_thread_comes_back_to_is_told() -> None:
+    """And its end; not what it says by the way."""
+    posts = [f"The handrail of bridge {n} hums since the wind finds a gap under that handrail." for n in range(9)]
+    posts[4] = "My lunch was a sandwich with cheese from a kiosk, which nobody should eat."
+    told = said(
+        highlights(thread("5", "Why do they hum?", *posts, "So close every gap, and it is quiet.").posts, budget=200)
+    )
+
+    assert "handrail" in told
+    assert "sandwich" not in told
+    assert "So close every gap" in told
+
+
+@pytest.mark.parametrize("name", ["ordinals", "story", "chinese", "contents"])
+def test_no_budget_is_passed_by_a_character(made, name: str) -> None:
+    """Every one of them, as the last characters are where it would be."""
+    assert [b for b in range(700) if length(made(MADE[name].posts, budget=b)) > b] == []
+
+
+def test_a_post_that_is_read_in_part_is_not_shown_whole(made) -> None:
+    """However large the budget."""
+    posts = (Post(id="1", text="Bridges hum in the wind. " * 1_000),)
+
+    assert made(posts, budget=100_000).shown == frozenset()
 
 
 def test_an_opening_may_plead() -> None:
@@ -207,6 +239,24 @@ def test_points_are_cut_alike_where_all_fit() -> None:
 
     assert [text[:7] for text in told[1:]] == ["1. Poin", "2. Poin", "3. Poin", "4. Poin", "5. Poin"]
     assert all(text.endswith("…") for text in told[1:])
+
+
+def test_three_long_points_are_told_though_nobody_announced_them() -> None:
+    """In languages whose numbers are not known, a list of few is told all the same."""
+    points = (f"{n}. วัดก่อนวาดสะพานแรกของเรา {'ส่งเสียงเพราะไม่มีใครไปยืนริมฝั่ง ' * 9}" for n in range(1, 4))
+    told = texts(thread("5", "ทำไมสะพานถึงส่งเสียงในสายลม", *points))
+
+    assert [text[:2] for text in told[1:]] == ["1.", "2.", "3."]
+
+
+def test_a_list_within_a_sentence_is_not_what_was_announced() -> None:
+    """The six habits are the posts, whatever one of them counts."""
+    verbs = ("read", "cut", "ask", "sing", "burn", "keep")
+    habits = [f"They {verb} what they wrote {'again and once more ' * 6}until it is done." for verb in verbs]
+    habits[2] += " Two things help: a door, and a watch."
+    told = said(highlights(thread("5", "Six habits make better writers.", *habits).posts))
+
+    assert [verb for verb in verbs if f"They {verb}" not in told] == []
 
 
 def test_a_preview_is_the_beginning() -> None:
