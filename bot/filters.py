@@ -27,7 +27,7 @@ SEARCHED = 150_000
 """How much of a thread is searched, in characters: 500 usual posts. It bounds what the time limit does not: it is
 looked at every few hundred steps only, and one step may go over the whole text (0.3 s for `\\s+$` on 1 MB)."""
 TIME = 0.06
-"""Seconds for all patterns of one judgement together."""
+"""Seconds of the processor for all patterns of one judgement together (regex does not count what others take)."""
 SHORTEST_TIME = 0.002
 """What a pattern may take at the least: a usual one takes less than 1 ms on the longest text."""
 LONGEST_PATTERN = 500

@@ -484,6 +484,13 @@ def test_what_makes_little_sense_is_remarked_on_where_it_is_said(read):
     ]
 
 
+def test_what_is_so_in_every_channel_is_remarked_on_once(read):
+    """One line for a [[follow]], not one for each channel."""
+    channels = "".join(f'[channels.{name}]\nkind = "console"\n' for name in "abc")
+
+    assert len(list(read(f'{channels}[[follow]]\nauthor = "@a"\nupdates = "digest"\n').remarks())) == 1
+
+
 def test_a_language_that_nobody_can_tell_is_remarked_on(read):
     """Where it is known which can be told."""
     settings = read(f'{ME}languages = ["en", "vo"]\n')
