@@ -142,12 +142,14 @@ def _leaner(story: Story) -> Iterator[Story]:
     while len(story.links) > 1:
         kept = story.links[: len(story.links) // 2]
         yield (story := replace(story, links=kept, more_links=story.more_links + len(story.links) - len(kept)))
-    yield (story := replace(story, picture="", alt="", quotes=()))
+    yield (story := replace(story, picture="", alt="", quotes=(), more_quotes=0))
 
 
 def _without_surroundings(story: Story) -> Story:
     more = story.more_links + len(story.links)
-    return replace(story, pictures="", picture="", alt="", quotes=(), links=(), more_links=more, names="")
+    return replace(
+        story, pictures="", picture="", alt="", quotes=(), more_quotes=0, links=(), more_links=more, names=""
+    )
 
 
 def _with_part(view: View, story: Story, cuts: int, room: _Room) -> View | None:

@@ -22,7 +22,7 @@ def title_of(batch: Batch, told: Sequence[Told], tame: Tamer, limits: Limits) ->
     if len(told) == 1:
         return _of_one(told[0], tame, limits)
     if not told:
-        return shorten(f"keepcurrent: {tame.line(alert_title(batch.alerts), LONGEST_TITLE)}", limits.title)
+        return shorten(f"keepcurrent: {tame.line(alert_title(batch.alerts), LONGEST_TITLE)}".strip(), limits.title)
     return shorten(_of_several(told, tame), limits.title)
 
 

@@ -73,6 +73,7 @@ class Story:
     picture: str = ""
     alt: str = ""
     quotes: tuple[str, ...] = ()
+    more_quotes: int = 0
     links: tuple[Link, ...] = ()
     more_links: int = 0
     names: str = ""
@@ -159,6 +160,7 @@ def _story(told: Told, frame: Frame) -> Story:
         picture=_picture(told, frame),
         alt=frame.tame.line(first.alt, LONGEST_LINE) if first else "",
         quotes=tuple(quotes[:_MOST_QUOTES]),
+        more_quotes=max(len(quotes) - _MOST_QUOTES, 0),
         links=tuple(links[:most]),
         more_links=max(len(links) - most, 0),
         names=_names(facts, frame.tame),

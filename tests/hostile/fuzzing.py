@@ -31,6 +31,7 @@ from bot.channels.classify import LONGEST_REASON, classify
 from bot.channels.listen import Fact
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS, slack_payload
 from bot.compose import compose
+from bot.compose.forms import size_of
 from bot.errors import BotError, SourceError, StoreError
 from bot.model import Author, Changes, Delivery, Entry, Known, Limits, Media, Post, Subscription
 from bot.redact import Redactor, secrets_in_url
@@ -111,6 +112,7 @@ LIMITS = st.sampled_from([MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS]) | st.builds
     title=st.integers(1, 300),
     text=st.integers(1, 2_000),
     html=st.sampled_from([0, 50, 500, 5_000]),
+    markdown=st.sampled_from([0, 50, 500, 5_000]),
     pings=st.sampled_from([(), ("@room",), GROUP_PINGS]),
 )
 
@@ -238,11 +240,14 @@ def _check(body: bytes) -> None:
 def _composed(made: tuple[list[Entry], Limits]) -> None:
     entries, limits = made
     message = compose(batch(*entries, doubtful=len(entries) == 1), limits, zone=PARIS)
-    assert len(message.title) <= limits.title and len(message.text) <= limits.text and len(message.html) <= limits.html
+    size = size_of(limits.form)
+    assert len(message.title) <= limits.title
+    assert size(message.text) <= limits.text and size(message.html) <= limits.html
     assert message.text and message.title == one_line(message.title)
     live = [*readers.controls(message.title + message.text, "text")]
     live += readers.rings(message.title + message.text + message.html, "text", limits.pings)
-    live += readers.read_html(message.html).live
+    live += readers.read_html(message.html, readers.MAIL if limits.form == "mail" else readers.MATRIX).live
+    live += readers.read_notice(message.markdown).live
     live += [mark for link in message.links for mark in readers.web_link(link, "links")]
     live += [mark for seen in readers.read_slack(slack_payload(message)) for mark in seen.live]
     _dead(live)

@@ -144,6 +144,15 @@ def test_a_summary_lists_few_links(mode: str, named: int) -> None:
     assert ("… and 40 more" in text) is (named == 20)
 
 
+def test_three_quotes_are_named_and_the_others_counted() -> None:
+    """A thread that answers many people still ends."""
+    quotes = tuple(f"https://x.example/eve/status/{number}" for number in range(5))
+    text = told(replace(BRIDGES, posts=(Post(id="1", text="Words of a post.", quotes=quotes),), post_count=1)).text
+
+    assert text.count("/eve/status/") == 3
+    assert "status/2\n… and 2 more" in text
+
+
 @pytest.mark.parametrize(("number", "said"), [(1, False), (3, True)])
 def test_a_whole_thread_tells_its_pictures_where_they_stand(number: int, said: bool) -> None:
     """In words, and at the end how many they are."""
