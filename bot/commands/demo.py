@@ -12,6 +12,7 @@ from pathlib import Path
 from bot import settings, show, times
 from bot.app import App, open_app
 from bot.demo.site import UnrollSite, samples
+from bot.dispatch import Dispatched
 
 
 def demo(_args: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ async def _demo(folder: Path) -> int:
             data_dir=folder / "data",
             poll={"host_delay": "0s", "min_interval": "1s"},
             sources={"threadreader": {"base_url": site.base_url}},
-            channels={"screen": {"kind": "console"}},
+            channels={"screen": {"kind": "console", "settle": "0s"}},
         )
         async with open_app(made) as app:
             return await _show(app, site)
@@ -53,11 +54,25 @@ async def _show(app: App, site: UnrollSite) -> int:
     show.line()
     done = await app.once().round([followed.feed.id])
     again = await app.once().round([followed.feed.id])
-    sent = sum(d.outcome == "sent" for d in (*done.dispatched, *again.dispatched))
-    show.line(f"3. Another round finds nothing new: {sent} notice in all. Each thread once, and none lost.")
+    site.publish(sample.longer)
+    show.line("3. The author adds a post. When nothing more came for a while (`settle`), what is new is told:")
+    show.line()
+    more = await _grown(app, followed.feed.id, sample.longer.key)
+    notices = (*done.dispatched, *again.dispatched, *more)
+    sent = sum(d.outcome == "sent" for d in notices)
+    show.line(f"4. {sent} notices in all: each thread once, what came later once, and none lost.")
+    show.line(f"   keepcurrent why {sample.longer.key}  would say what became of the thread, step by step.")
     show.line()
     show.line("Go on with:")
     show.line("   keepcurrent init           writes a settings file; fill in one channel")
     show.line("   keepcurrent follow @name   subscribes to an author at Thread Reader App")
     show.line("   keepcurrent run            watches, until you stop it")
-    return 0 if sent == 1 else 1
+    return 0 if sent == 2 else 1
+
+
+async def _grown(app: App, feed_id: str, key: str) -> tuple[Dispatched, ...]:
+    """Look at a thread twice, as the schedule would, and deliver: the second look finds that it is quiet."""
+    known = (await app.store.known(feed_id, [key]))[key]
+    for _ in range(2):
+        await app.relooker.look_now(known)
+    return await app.once().deliver()

@@ -75,6 +75,8 @@ class Samples:
     author: SampleAuthor
     threads: tuple[SampleThread, ...]
     upcoming: tuple[SampleThread, ...]
+    longer: SampleThread
+    """The first of those, with a post more."""
 
 
 def snowflake(when: datetime, number: int = 0) -> str:
@@ -86,10 +88,13 @@ def samples() -> Samples:
     """Read the packaged threads."""
     data = json.loads(resources.files("bot.demo").joinpath("threads.json").read_text("utf-8"))
     author = SampleAuthor(**data["author"])
+    upcoming = tuple(_thread(author, one) for one in data["upcoming"])
+    more = {**data["upcoming"][0], "posts": [*data["upcoming"][0]["posts"], *data["later"]]}
     return Samples(
         author=author,
         threads=tuple(_thread(author, one) for one in data["threads"]),
-        upcoming=tuple(_thread(author, one) for one in data["upcoming"]),
+        upcoming=upcoming,
+        longer=_thread(author, more),
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot.model import Entry, Media, Post
 from bot.render.look import PICTURE_TYPES, Look
-from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of
+from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of, words_of
 from bot.times import in_words, rfc3339
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _LONGEST_TITLE = 300
 _LONGEST_NAME = 160
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 _HOST = re.compile(r"(https?://)([^/?#]+)(.*)", re.IGNORECASE)
-_MENTION = re.compile(r"@([\w.@-]++)\s*+")
 _KINDS = {"image": "Picture", "video": "Video"}
 
 
@@ -127,7 +126,7 @@ def _facts(entry: Entry) -> Iterator[str]:
 
 def _posts(entry: Entry, look: Look, direction: str) -> Iterator[_Post]:
     for number, post in enumerate(entry.posts, start=1):
-        text = _words(post)
+        text = words_of(post, len(post.text))
         yield _Post(
             number=number,
             direction=direction or _direction(text),
@@ -139,16 +138,6 @@ def _posts(entry: Entry, look: Look, direction: str) -> Iterator[_Post]:
 
 def _says_something(post: _Post) -> bool:
     return bool(post.paragraphs or post.figures or post.more)
-
-
-def _words(post: Post) -> str:
-    """A post's words, without the mentions that stand there only because it answers somebody."""
-    text = clean(post.text).strip()
-    handles = {handle.removeprefix("@").casefold() for handle in post.reply_to}
-    at = 0
-    while handles and (mention := _MENTION.match(text, at)) and mention[1].casefold() in handles:
-        at = mention.end()
-    return text[at:]
 
 
 def _paragraphs(text: str) -> Iterator[tuple[str, ...]]:
