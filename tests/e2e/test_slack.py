@@ -81,6 +81,16 @@ async def test_a_long_list_keeps_to_the_number_of_blocks(slack_server: SlackServ
     assert sum(text["text"].count("<https://") for text in texts_of(posted)) == 100
 
 
+async def test_more_than_stands_small_is_shown_at_all(slack_server: SlackServer) -> None:
+    """A first paragraph with more links than a context block takes goes into sections."""
+    text = "\n".join(f"word {number}\nhttps://a.example/{number}" for number in range(8))
+
+    await webhook().send(message(text=text, thread="77"))
+
+    assert len(texts_of(slack_server.posted[0])) == 17
+    assert "context" not in [block["type"] for block in slack_server.posted[0]["blocks"]]
+
+
 async def test_a_very_long_address_is_words(slack_server: SlackServer) -> None:
     """What no section takes is not cut to another address."""
     url = f"https://a.example/{'x' * 3_200}"

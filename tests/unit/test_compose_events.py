@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
 import pytest
 
-from bot.channels.services import MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
+from bot.channels.services import MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS, matrix_content
 from bot.compose import MAY_REPEAT, compose
 from bot.model import Batch, Entry, Item, Limits, Media, Message, Post
 from bot.policy import Policy
@@ -179,6 +180,7 @@ def test_notices_of_a_thread_share_its_id_and_answer_the_first() -> None:
     assert new.thread == grown.thread == gone.thread != told(entry("1")).thread
     assert re.fullmatch("[0-9a-f]{32}", new.thread)
     assert (new.reply_to, grown.reply_to, gone.reply_to) == ("", "$first", "$first")
+    assert told(happened(BRIDGES, first=FIRST)).reply_to == ""
     assert (told(entry("1"), GROWN).thread, told(entry("1"), GROWN).reply_to) == ("", "")
 
 
@@ -200,8 +202,10 @@ def test_a_mail_brings_all_that_is_gone() -> None:
     posts = tuple(Post(id=str(number), text=f"Post {number}. " + "Words here. " * 20) for number in range(100))
     gone = happened(replace(BRIDGES, posts=posts, post_count=100), "gone")
 
-    assert "Post 99." in told(gone, limits=MAIL_LIMITS).text and "Post 99." in told(gone, limits=MAIL_LIMITS).html
-    assert "Post 50." not in told(gone).text
+    mail = told(gone, limits=MAIL_LIMITS)
+
+    assert mail.text.count("Words here.") == mail.html.count("Words here.") == 2_000
+    assert told(gone).text.count("Words here.") < 200
 
 
 def test_what_is_gone_without_a_copy_says_so() -> None:
@@ -282,6 +286,16 @@ def test_the_order_of_a_notice() -> None:
     places = [message.text.index(mark) for mark in marks]
 
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("text", ["\\" * 9_000, '"' * 9_000, "橋" * 9_000, "&" * 9_000, "\n𝔘" * 9_000])
+def test_an_event_is_below_what_a_homeserver_takes(text: str) -> None:
+    """65,536 bytes of JSON with the event's own fields, whatever the characters cost there; most of it is used."""
+    posts = tuple(Post(id=str(number), text=text) for number in range(9))
+    one = replace(BRIDGES, posts=posts, title=text[:300])
+    size = len(json.dumps(matrix_content(told(one, limits=MATRIX_LIMITS, policy=FULL)), ensure_ascii=False).encode())
+
+    assert 30_000 < size < 60_000
 
 
 # -- lists -----------------------------------------------------------------------------------------------

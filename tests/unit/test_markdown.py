@@ -28,7 +28,10 @@ def test_prose_is_read_as_it_was_written(text: str) -> None:
 )
 def test_a_line_starts_nothing(line: str) -> None:
     """No list, heading, quote, code, rule or table."""
-    assert read_markdown(f"# Title\n\nwords\n\n{markdown.literal(line)}\n\n{markdown.prose(line)}").live == ()
+    assert (
+        read_markdown(f"# Title\n\nwords\n\n{markdown.literal(line)}\n\n{markdown.prose(f'words{chr(10)}{line}')}").live
+        == ()
+    )
 
 
 @pytest.mark.parametrize("url", ["javascript:x", "https://a@b.example/", "https://a.example/<x>"])
