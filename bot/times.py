@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
+# Not by strftime, which speaks the language of whatever set the process's locale.
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+
 
 def rfc3339(time: datetime | None) -> str | None:
     """A time for machines, in UTC: `2026-11-22T22:30:00Z`."""
@@ -21,7 +26,7 @@ def in_words(time: datetime, zone: tzinfo) -> str:
         local = time.astimezone(zone)
     except OverflowError:  # the first and the last day that a datetime can hold
         local = time
-    return f"{local.day} {local:%B} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
 
 
 def span(delay: timedelta) -> str:

@@ -23,6 +23,7 @@ from bot.facts import facts_of
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
 from bot.pictures import mime_of
+from bot.policy import Policy
 from bot.protocols import Expander, Store
 from bot.render import PICTURE_TYPES, Look, Picture
 from bot.routing import delivery_id
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 PDF_WITHIN = 120.0
 """Seconds that a PDF may take. 300 long posts take 5 s of processor time; one post of 1 MB a minute, or more."""
+WHOLE = Policy(summary="full")
+"""`unroll` shows the whole thread, whatever a channel's notices tell."""
 MOST_PICTURES = 40
 MOST_PICTURE_BYTES = 30 * 1024 * 1024
 PICTURES_WITHIN = 120.0
@@ -243,7 +246,7 @@ async def _send(app: App, entry: Entry, name: str) -> bool:
     )
     batch = Batch(id=key, channel=name, items=(Item(delivery=delivery, feed=feed, entry=entry),))
     try:
-        await app.dispatcher.send(app.channels[name], batch)
+        await app.dispatcher.send(app.channels[name], batch, [WHOLE])
     except ChannelError as error:
         show.problem(f"channel {name}: {error.reason}")
         return False

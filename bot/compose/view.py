@@ -12,13 +12,14 @@ from datetime import tzinfo
 
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
-from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated, when
+from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated
 from bot.facts import Facts, facts_of, reading_time
 from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
 from bot.text import one_line, shorten, split_links, words_of
+from bot.times import in_words
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
 ONLY_BEGINNING = "Only the beginning of this thread could be read."
@@ -194,7 +195,7 @@ def _is_said(title: str, told: Told, first: Words, frame: Frame) -> bool:
 
 def _byline(told: Told, facts: Facts, frame: Frame) -> Iterator[str]:
     if told.entry.published is not None:
-        yield when(told.entry.published, frame.zone)
+        yield in_words(told.entry.published, frame.zone)
     if told.entry.whole or told.entry.post_count:
         yield count(told.posts, "post")
     if told.entry.whole and facts.minutes:
@@ -229,7 +230,7 @@ def _news(told: Told, frame: Frame) -> str:
 def _grown(told: Told, frame: Frame) -> str:
     grown = told.growth
     before = (told.before.read_at if told.before else None) or (told.first.sent_at if told.first else None)
-    since = f" since {when(before, frame.zone)}" if before else ""
+    since = f" since {in_words(before, frame.zone)}" if before else ""
     if not grown:
         return f"This thread has changed{since}."
     new, edited, removed = len(grown.new), len(grown.edited), len(grown.removed)
@@ -238,10 +239,10 @@ def _grown(told: Told, frame: Frame) -> str:
 
 
 def _gone(told: Told, frame: Frame) -> str:
-    gone = f"This thread cannot be found any more, as of {when(told.delivery.created_at, frame.zone)}."
+    gone = f"This thread cannot be found any more, as of {in_words(told.delivery.created_at, frame.zone)}."
     if not told.entry.posts:
         return f"{gone} No copy of it was kept."
-    read = f", read on {when(told.entry.read_at, frame.zone)}" if told.entry.read_at else ""
+    read = f", read on {in_words(told.entry.read_at, frame.zone)}" if told.entry.read_at else ""
     return f"{gone} This is our copy{read}."
 
 
@@ -250,7 +251,7 @@ def _told_first(first: Delivery | None, frame: Frame) -> str:
     if first is None or not first.titled or frame.form == "mail" or (frame.form == "matrix" and first.receipt):
         return ""
     title = frame.tame.line(first.titled, LONGEST_TITLE)
-    return f"First told as “{isolated(title)}”{f', on {when(first.sent_at, frame.zone)}' if first.sent_at else ''}."
+    return f"First told as “{isolated(title)}”{f', on {in_words(first.sent_at, frame.zone)}' if first.sent_at else ''}."
 
 
 # -- the author's words --------------------------------------------------------------------------------
@@ -410,7 +411,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
 
 def _row_facts(told: Told, frame: Frame) -> Iterator[str]:
     if told.entry.published is not None:
-        yield when(told.entry.published, frame.zone)
+        yield in_words(told.entry.published, frame.zone)
     if told.posts:
         yield count(told.posts, "post")
 

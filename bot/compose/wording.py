@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, tzinfo
 
 from bot.model import Author, Post
 from bot.text import ELLIPSIS, is_web_link, one_line, shorten, split_links
@@ -18,23 +17,9 @@ LONGEST_NAME = 80
 LONGEST_TITLE = 300
 LONGEST_LINE = 400
 
-_MONTHS = (
-    "January February March April May June July August September October November December".split()  # noqa: SIM905
-)
-
-
 def count(number: int, what: str) -> str:
     """`1 post`, `2 posts`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def when(moment: datetime, zone: tzinfo) -> str:
-    """`21 November 2026, 18:04 CET`."""
-    try:
-        local = moment.astimezone(zone)
-    except OverflowError:  # the first and the last day that a datetime can hold
-        local = moment
-    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M} {local.tzname() or ''}".rstrip()
 
 
 def isolated(text: str) -> str:

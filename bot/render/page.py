@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot.model import Entry, Media, Post
 from bot.render.look import PICTURE_TYPES, Look
-from bot.text import clean, is_web_link, one_line, reading_minutes, shorten, split_links, title_of, words_of
+from bot.text import is_web_link, one_line, reading_minutes, shorten, split_links, title_of, words_of
 from bot.times import in_words, rfc3339
 
 if TYPE_CHECKING:

@@ -6,17 +6,13 @@ made of web addresses alone and say where they lead.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
+from bot.markdown import link, literal, prose
 from bot.model import Author, Entry, Media, Post
 from bot.render.look import Look
-from bot.text import clean, is_web_link, json_document, one_line, split_links
+from bot.text import clean, json_document, one_line
 from bot.times import moment, rfc3339
-
-_MARKDOWN_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#+-!|~&$^"})
-_MARKDOWN_LIST = re.compile(r"^(\d{1,9})([.)])")
-_MARKDOWN_UNDERLINE = re.compile(r"^(=)")
 
 
 def as_json(entry: Entry, look: Look) -> str:
@@ -53,10 +49,10 @@ def as_text(entry: Entry, look: Look) -> str:
 def as_markdown(entry: Entry, look: Look) -> str:
     """Markdown in which the author's text is literal."""
     entry = _cleaned(entry)
-    about = f"{_literal(entry.author.label)}, {moment(entry.published, look.zone)}, {_markdown_link(entry.url)}"
-    note = [f"({_literal(one_line(look.note))})"] if look.note else []
+    about = f"{literal(entry.author.label)}, {moment(entry.published, look.zone)}, {link(entry.url)}"
+    note = [f"({literal(one_line(look.note))})"] if look.note else []
     posts = (_markdown_post(post) for post in entry.posts)
-    return "\n\n".join((f"# {_literal(entry.title)}", about, *note, *posts)) + "\n"
+    return "\n\n".join((f"# {literal(entry.title)}", about, *note, *posts)) + "\n"
 
 
 def _heading(entry: Entry, look: Look) -> str:
@@ -82,26 +78,6 @@ def _with_media(post: Post) -> str:
     return "\n".join((post.text, *media)).strip()
 
 
-def _literal(line: str) -> str:
-    """A line of text as Markdown that shows just that. Blanks at its beginning, which would make code of it, go."""
-    return _at_line_start(line.translate(_MARKDOWN_SPECIAL).lstrip())
-
-
-def _at_line_start(line: str) -> str:
-    """An escaped line that begins no list ("1." and "1)") and underlines no heading ("===")."""
-    return _MARKDOWN_UNDERLINE.sub(r"\\\1", _MARKDOWN_LIST.sub(r"\1\\\2", line))
-
-
 def _markdown_post(post: Post) -> str:
-    text = "  \n".join(map(_markdown_line, post.text.split("\n")))
-    media = (f"{_literal(m.alt or m.kind)}: {_markdown_link(m.url)}" for m in post.media)
-    return "\n\n".join((text, *media)).strip()
-
-
-def _markdown_line(line: str) -> str:
-    pieces = [f"<{piece}>" if is_link else piece.translate(_MARKDOWN_SPECIAL) for piece, is_link in split_links(line)]
-    return _at_line_start("".join(pieces).lstrip())
-
-
-def _markdown_link(url: str) -> str:
-    return f"<{url}>" if is_web_link(url) else _literal(url)
+    media = (f"{literal(m.alt or m.kind)}: {link(m.url)}" for m in post.media)
+    return "\n\n".join((prose(post.text), *media)).strip()

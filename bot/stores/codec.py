@@ -80,7 +80,7 @@ class Shape(Generic[T]):
                     value = document[part.name]
                     found[part.field] = part.rich(value) if part.rich else value
             return self.make(**found)
-        except (TypeError, ValueError, OverflowError) as e:
+        except (TypeError, ValueError, KeyError, OverflowError) as e:
             raise StoreError(f"the store holds something that is no {self.make.__name__}: {in_id} ({e})") from e
 
     @cached_property
