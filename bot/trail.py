@@ -112,6 +112,9 @@ def _page(known: Known) -> Iterator[Step]:
         yield Step(at=known.missing_at, what="its own page was not found")
     if known.gone_at:
         yield Step(at=known.gone_at, what="not found again, while the site showed others: gone; the kept copy stays")
+    if known.copy:
+        left = "the pictures of its kept copy" if known.copy == "bare" else "its kept copy"
+        yield Step(at=None, what=f"{left} left the archive, to keep it within its bounds")
     if known.look_at:
         yield Step(at=known.look_at, what="next look at its own page")
 
