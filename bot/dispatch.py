@@ -138,7 +138,8 @@ class Dispatcher:
             await channel.check()
             self._ready.add(channel.name)
         told_by = policies or [self.router.own(channel.name)] * len(batch.items)
-        message = compose(batch, channel.limits, zone=self.zone, policies=told_by)
+        own = self.router.policies.channels.get(channel.name)
+        message = compose(batch, channel.limits, zone=own.zone if own else self.zone, policies=told_by)
         return Sent(title=message.title, receipt=await channel.send(message))
 
     async def _send(

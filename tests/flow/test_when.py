@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from bot.hours import Digest, QuietHours
 from bot.policy import Policies, Policy
@@ -121,6 +122,17 @@ async def test_each_channel_has_its_own_time():
     await world.round(hours=1)
 
     assert [len(channel.inbox) for channel in world.channels] == [1, 0]
+
+
+async def test_dates_are_told_in_the_channel_s_own_zone():
+    """Of two channels, each in its zone."""
+    zones = {name: Policy(zone=ZoneInfo(zone)) for name, zone in (("tokyo", "Asia/Tokyo"), ("lima", "America/Lima"))}
+    world = await following("ann", **zones)
+    world.site.publish("a", START, author="ann")
+    await world.round()
+    texts = [channel.inbox[0].text for channel in world.channels]
+
+    assert ["21:00 JST" in texts[0], "07:00" in texts[1]] == [True, True]
 
 
 # -- quiet hours --------------------------------------------------------------------------------------
