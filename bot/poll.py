@@ -63,7 +63,7 @@ class _Reading:
     state: FeedState
     new: list[Entry]
     old: list[Entry]
-    grown: dict[str, Known] = field(default_factory=dict)
+    seen_again: dict[str, Known] = field(default_factory=dict)
     not_before: datetime | None = None
 
 
@@ -245,7 +245,8 @@ class Poller:
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
-        reading.grown |= {thread.key: thread for thread in verdict.grown}
+        looked_at = diff.to_look_at(verdict.grown, self.clock())
+        reading.seen_again |= {thread.key: thread for thread in (*looked_at, *verdict.recounted)}
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
 
@@ -286,7 +287,7 @@ class Poller:
             author=found.author if isinstance(found, Fetched) else None,
             known=(
                 *diff.remembered(reading.old, now),
-                *diff.to_look_at(reading.grown.values(), now),
+                *reading.seen_again.values(),
                 *changes.known,
             ),
         )
@@ -305,7 +306,7 @@ class Poller:
             if other is not None:
                 duplicates.append(diff.duplicate(entry, other, self.clock()))
                 continue
-            news.append(replace(item, routing=self.route("new", item.entry, start)))
+            news.append(replace(item, listed=entry.post_count, routing=self.route("new", item.entry, start)))
             taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
         now = self.clock()
         burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot import filters, hours
@@ -17,13 +17,20 @@ from bot.model import EVERY_CHANNEL, Delivery, Entry, EventKind, Subscription
 from bot.policy import Policies, Policy
 
 
+GATHERED = timedelta(minutes=15)
+"""For so long, events of one author beyond a burst are gathered."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One channel that wants an event: not before `due`; with all others of the digest at `slot`, if there is one."""
+    """One channel that wants an event: not before `due`; with all others of the digest at `slot`, if there is one, or
+    with those of the same kind that `of` names.
+    """
 
     channel: str
     due: datetime
     slot: datetime | None = None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,10 @@ class Router:
         """How a channel is told of what is no author's."""
         return self.policies.channels.get(channel, self.policies.default)
 
+    def wants(self, channel: str, event: EventKind, feed_id: str, subscriptions: Sequence[Subscription]) -> bool:
+        """Whether a channel is told of such events of this author's at all."""
+        return any(event in policy.events for policy in self._policies(feed_id, channel, subscriptions))
+
     def settle(self, feed_id: str, subscriptions: Sequence[Subscription]) -> timedelta:
         """How long a thread of the author must be quiet before its growth is told: the longest that any wants."""
         channels = channels_of(subscriptions, self.channels)
@@ -112,7 +123,7 @@ def channels_of(subscriptions: Iterable[Subscription], every: Sequence[str]) -> 
 
 def delivery_id(feed_id: str, key: str, channel: str, *event: str) -> str:
     """The id of the one delivery of an event to a channel; without `event`, of the first notice."""
-    return digest(feed_id, key, channel, *event)
+    return hashed(feed_id, key, channel, *event)
 
 
 def row_ids(feed_id: str, key: str, places: Iterable[str]) -> Iterator[str]:
@@ -131,7 +142,7 @@ def queued(
 ) -> Delivery:
     """The delivery of an event to a channel. `batch`: what it goes out with, where it is in no digest."""
     feed_id, key, channel = entry.feed_id, entry.key, route.channel
-    told = {"grown": ("grown", str(since)), "gone": ("gone",)}.get(event, ())
+    told = () if event == "new" else (event, str(since))
     id_ = delivery_id(feed_id, key, channel, *told)
     return Delivery(
         id=id_,
@@ -148,12 +159,22 @@ def queued(
     )
 
 
+def gathered(routing: Routing, feed_id: str, event: EventKind, now: datetime) -> Routing:
+    """The same, with all that goes at once as one notice for each channel: that of this quarter of an hour."""
+    slot = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + GATHERED
+    routes = (r if r.slot else replace(r, due=max(r.due, slot), slot=slot, of=f"{feed_id} {event}") for r in routing.routes)
+    return replace(routing, routes=tuple(routes))
+
+
 def batch_of(route: Route) -> str:
-    """What all goes out with that is in the same digest; "" where there is none."""
-    return digest(route.channel, "digest", route.slot.isoformat()) if route.slot else ""
+    """What all goes out with that is in a digest at the same time; "" where it is in none.
+
+    By the time when it goes, quiet hours included: what several of them hold back is one message then.
+    """
+    return hashed(route.channel, f"digest {route.of}".strip(), route.due.isoformat()) if route.slot else ""
 
 
-def digest(*parts: str) -> str:
+def hashed(*parts: str) -> str:
     """Sixteen hex digits that follow from some texts."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
