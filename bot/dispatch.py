@@ -41,6 +41,10 @@ class Dispatched:
     error: str = ""
 
 
+class Unsendable(ChannelError):
+    """A message of several that this program cannot make: what is wrong with one must not hold up the others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """What is kept of a message that a channel took: its title, and the channel's own id of it."""
@@ -60,6 +64,8 @@ class Dispatcher:
     clock: Clock
     monotonic: Callable[[], float]
     chance: Callable[[], float]
+    deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a batch is claimed: a look that has just read its rows must not write them again as waiting."""
     redact: Callable[[str], str] = str
     """Blots secrets out of a channel's reasons before they are stored: one of somebody else's may quote them."""
     _ready: set[str] = field(default_factory=set)
@@ -95,7 +101,7 @@ class Dispatcher:
         now = self.clock()
         if state.next_try_at is not None and now < state.next_try_at:
             return None
-        claimed = await self._claim(name, now)
+        claimed = await self._claim(name, state, now)
         if claimed is None:
             return None
         batch, policies = claimed
@@ -109,18 +115,23 @@ class Dispatcher:
             sends.append(dispatched)
         return dispatched
 
-    async def _claim(self, name: str, now: datetime) -> tuple[Batch, Sequence[Policy]] | None:
+    async def _claim(self, name: str, state: ChannelState, now: datetime) -> tuple[Batch, Sequence[Policy]] | None:
         """The next due batch that may go now, and how each of its items is told.
 
         What comes due in quiet hours (a further try, say, or after the settings changed) is put off to their end.
         """
-        while (batch := await self.store.claim(name, now)) is not None:
+        while (batch := await self._claimed(name, now)) is not None:
             policies = await self._policies(batch, now)
             ends = [end for policy in policies if (end := held_until(policy, now)) is not None]
             if not ends:
                 return batch, policies
-            await self.store.settle(schedule.put_off(batch, max(ends)))
+            self._unsaved[name] = schedule.put_off(batch, max(ends)), state
+            await self._save(name)
         return None
+
+    async def _claimed(self, name: str, now: datetime) -> Batch | None:
+        async with self.deciding:
+            return await self.store.claim(name, now)
 
     async def _policies(self, batch: Batch, now: datetime) -> list[Policy]:
         starts = [await self.store.poll_input(feed.id) for feed in batch.feeds]
@@ -159,12 +170,16 @@ class Dispatcher:
             raise
         except Exception as error:  # a thread that cannot be composed must not block what is behind it
             log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
+            if len(batch.items) > 1:
+                return Unsendable(channel.name, f"{type(error).__name__} in this program; each is sent by itself")
             return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
 
     async def _settle(self, batch: Batch, done: Sent | ChannelError, before: ChannelState) -> Outcome:
         now = self.clock()
         if isinstance(done, Sent):
             deliveries, state = schedule.after_sent(batch, now, title=done.title, receipt=done.receipt)
+        elif isinstance(done, Unsendable):
+            deliveries, state = schedule.apart(batch, done, now), before
         else:
             deliveries, state = schedule.after_error(batch, done, before, now, jitter=self.chance())
         outcome = deliveries[0].state

@@ -237,7 +237,9 @@ def gone(before: Known, entry: Entry, routing: Routing, now: datetime) -> Change
     of and that is not kept.
     """
     told = () if before.version == 0 and before.state == "baseline" else routing.routes
-    known = replace(before, gone_at=now, look_at=None, told=before.version)
+    # It may come back: then it is looked at like any other again, and `threads` and `why` do not call it gone.
+    again = schedule.next_relook(now, now, 0.5)
+    known = replace(before, gone_at=now, look_at=again, told=before.version)
     rows = tuple(queued(route, entry, now, "gone", since=before.version) for route in told)
     return Changes(feed_id=before.feed_id, known=(known,), deliveries=rows)
 

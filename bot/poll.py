@@ -148,10 +148,16 @@ class Poller:
         return self._looking.setdefault(feed_id, asyncio.Lock())
 
     def route(
-        self, event: EventKind, entry: Entry, start: PollInput, *, only: Collection[str] | None = None
+        self,
+        event: EventKind,
+        entry: Entry,
+        start: PollInput,
+        *,
+        only: Collection[str] | None = None,
+        told: Collection[str] = (),
     ) -> Routing:
         """Where an event of this author's goes now."""
-        routing = self.router.route(event, entry, start.subscriptions, self.clock(), only=only)
+        routing = self.router.route(event, entry, start.subscriptions, self.clock(), only=only, told=told)
         for doubt in routing.doubts:
             log.warning("thread %s of %s: %s", entry.key, entry.feed_id, doubt)
         return routing

@@ -191,12 +191,13 @@ class Relooker:
         as_new = self.poller.route("new", reread.entry, start, only=strangers)
         routing = self.poller.route("grown", reread.entry, start, only=self._told_of(start, known) & channels)
         as_grown = await self._gathered(known, "grown", routing)
-        return looks.grown(reread, rows, as_new, as_grown, self.poller.clock(), reverted=await self._reverted(reread, rows))
+        reverted = await self._reverted(reread, rows)
+        return looks.grown(reread, rows, as_new, as_grown, self.poller.clock(), reverted=reverted)
 
     def _told_of(self, start: PollInput, known: Known) -> set[str]:
         """The channels that hear of a thread that they know: by their first notice, or since they want no such."""
         channels = channels_of(start.subscriptions, self.poller.router.channels)
-        knows = looks.who_knows(known)
+        knows = set(looks.who_knows(known))
         if known.state == "baseline" or "*" in knows:
             return set(channels)
         wanting = (c for c in channels if self.poller.router.wants(c, "new", known.feed_id, start.subscriptions))
@@ -234,7 +235,9 @@ class Relooker:
     async def _missing(self, start: PollInput, thread: Known, kept: Entry) -> Relooked:
         now = self.poller.clock()
         if thread.gone_at is not None:
-            return Relooked(feed=start.feed, known=thread, outcome="gone")
+            after = replace(thread, look_at=schedule.next_relook(thread.gone_at, now, self.poller.chance()))
+            await self.poller.store.commit(Changes(feed_id=start.feed.id, known=(after,)))
+            return Relooked(feed=start.feed, known=after, outcome="gone")
         believed = looks.is_gone(thread, now) and await self._works_for_others(start, thread)
         async with self.poller.deciding:
             changes = await self._gone(start, thread, kept) if believed else await self._not_found(start, thread, kept)
@@ -244,7 +247,9 @@ class Relooker:
     async def _gone(self, start: PollInput, thread: Known, kept: Entry) -> Changes:
         """Tell that it is gone; and to those who do not want to hear of that, what was still to be told."""
         told_of = self._told_of(start, thread)
-        routing = await self._gathered(thread, "gone", self.poller.route("gone", kept, start, only=told_of))
+        knows = looks.who_knows(thread)
+        routing = self.poller.route("gone", kept, start, only=told_of, told=knows)
+        routing = await self._gathered(thread, "gone", routing)
         changes = looks.gone(thread, kept, routing, self.poller.clock())
         if thread.told >= thread.version or not kept.whole:
             return changes

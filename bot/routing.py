@@ -16,7 +16,6 @@ from bot.facts import facts_of
 from bot.model import EVERY_CHANNEL, Delivery, Entry, EventKind, Subscription
 from bot.policy import Policies, Policy
 
-
 GATHERED = timedelta(minutes=15)
 """For so long, events of one author beyond a burst are gathered."""
 
@@ -62,8 +61,13 @@ class Router:
         now: datetime,
         *,
         only: Collection[str] | None = None,
+        told: Collection[str] = (),
     ) -> Routing:
-        """Where this goes; `only` these channels. By several policies for one channel, the first that lets it pass."""
+        """Where this goes; `only` these channels. By several policies for one channel, the first that lets it pass.
+
+        Channels that were `told` of the thread are not asked again whether they want such a thread, only whether they
+        want such an event.
+        """
         routes: list[Route] = []
         filtered: list[tuple[str, str]] = []
         doubts: list[str] = []
@@ -71,7 +75,8 @@ class Router:
             if only is not None and channel not in only:
                 continue
             policies = self._policies(entry.feed_id, channel, subscriptions)
-            verdicts = [_judge(policy, event, entry, now) for policy in policies]
+            known = channel in told
+            verdicts = [_judge(_open(policy) if known else policy, event, entry, now) for policy in policies]
             doubts += (f"{channel}: {verdict.doubt}" for verdict in verdicts if verdict.doubt)
             passing = [policy for policy, verdict in zip(policies, verdicts, strict=True) if not verdict.reason]
             if passing:
@@ -162,7 +167,8 @@ def queued(
 def gathered(routing: Routing, feed_id: str, event: EventKind, now: datetime) -> Routing:
     """The same, with all that goes at once as one notice for each channel: that of this quarter of an hour."""
     slot = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0) + GATHERED
-    routes = (r if r.slot else replace(r, due=max(r.due, slot), slot=slot, of=f"{feed_id} {event}") for r in routing.routes)
+    of = f"{feed_id} {event}"
+    routes = (r if r.slot else replace(r, due=max(r.due, slot), slot=slot, of=of) for r in routing.routes)
     return replace(routing, routes=tuple(routes))
 
 
@@ -182,6 +188,11 @@ def hashed(*parts: str) -> str:
 def _judge(policy: Policy, event: EventKind, entry: Entry, now: datetime) -> filters.Verdict:
     language = facts_of(entry).language if policy.languages else ""
     return filters.judge(policy, event, entry, language=language, now=now, whole=entry.whole)
+
+
+def _open(policy: Policy) -> Policy:
+    """A policy that takes every thread."""
+    return replace(policy, include=(), exclude=(), min_posts=0, languages=(), max_age=None)
 
 
 def _timed(channel: str, policy: Policy, event: EventKind, now: datetime) -> Route:

@@ -321,6 +321,14 @@ def after_sent(
     return sent, ChannelState(channel=batch.channel, last_sent_at=now)
 
 
+def apart(batch: Batch, error: ChannelError, now: datetime) -> tuple[Delivery, ...]:
+    """What of a message of several becomes messages of their own, since together they could not be made into one."""
+    return tuple(
+        replace(d, state="unknown" if d.doubtful else "pending", batch=d.id, due_at=now, error=error.reason)
+        for d in batch.deliveries
+    )
+
+
 def put_off(batch: Batch, until: datetime) -> tuple[Delivery, ...]:
     """What was claimed in quiet hours: as it was, and due at their end."""
     return tuple(

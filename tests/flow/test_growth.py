@@ -275,7 +275,22 @@ async def test_a_thread_is_gone_at_the_second_of_two_spaced_looks(world):
     assert early == []
     assert row.state == "sent"
     assert "post 2" in world.channels[0].inbox[-1].text
-    assert (await thread(world)).look_at is None
+
+
+async def test_a_thread_that_came_back_is_not_called_gone(world):
+    """It is looked at again after it was said to be gone; and a second removal of the same is not told again."""
+    world.site.threads["t"].readable = False
+    await quiet(world, 12)
+    await quiet(world, 61)
+    world.site.threads["t"].readable = True
+    await quiet(world, 24 * 60)
+    back = await thread(world)
+    world.site.threads["t"].readable = False
+    for hours in (7 * 24, 2, 2):
+        await quiet(world, 61 * hours)
+
+    assert (back.gone_at, back.missing_at) == (None, None)
+    assert len(await rows(world, "gone")) == 1
 
 
 async def test_a_thread_that_comes_back_was_not_gone(world):

@@ -84,7 +84,7 @@ def test_only_some_channels_may_be_asked():
 
 
 @pytest.mark.parametrize(
-    ("place", "channel", "event"), [("a", "a", "new"), ("a grown 2", "a", "grown"), ("a gone", "a", "gone")]
+    ("place", "channel", "event"), [("a", "a", "new"), ("a grown 2", "a", "grown"), ("a gone 2", "a", "gone")]
 )
 def test_a_place_names_channel_and_event(place, channel, event):
     """What a delivery's place says can be read back, and leads to its id."""
