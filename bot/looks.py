@@ -136,8 +136,7 @@ def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
     If there are more posts than there were, it has grown: what there was then becomes a version of its own, and is
     taken as told. The listing is compared with itself, for it may count otherwise than the page.
     """
-    counted = before.listed if before.version == 0 else read.post_count
-    more = (counted or 0) - (before.post_count or counted or 0)
+    more = _more(before, read)
     if before.state == "filtered" or not 0 < more < len(read.posts):
         entry = replace(read, version=before.version + 1, read_at=now)
         return Reread(known=replace(_with(before, entry, now), told=entry.version), entry=entry, contents=(entry,))
@@ -153,8 +152,37 @@ def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
     return Reread(known=known, entry=entry, contents=(first, entry))
 
 
+def _more(before: Known, read: Entry) -> int:
+    """How many posts have come since a thread of which there is no copy was seen first. Where the listing says that it
+    has not grown, the page counts otherwise; where it says so, the page may be ahead of it.
+    """
+    count = before.post_count or 0
+    by_page, by_listing = (read.post_count or 0) - count, (before.listed or count) - count
+    if not count or (before.version == 0 and by_listing <= 0):
+        return 0
+    return max(by_page, by_listing)
+
+
 def _is_quiet(known: Known, now: datetime, settle: timedelta) -> bool:
     return known.told < known.version and now >= schedule.quiet_at(known, now, settle)
+
+
+def grown_elsewhere(
+    before: Known, kept: Entry, told: Entry | None, read: Entry, now: datetime, *, settle: timedelta
+) -> Reread | None:
+    """A known thread of which another page shows posts that its own does not; None if that page has none.
+
+    Somebody had a part of it unrolled, and then the whole: that page is read from now on, and the posts are growth.
+    """
+    have = {post.id for post in kept.posts}
+    if all(post.id in have for post in read.posts):
+        return None
+    shown = {post.id for post in read.posts}
+    union = (*(post for post in kept.posts if post.id not in shown), *read.posts)
+    entry = replace(read, key=kept.key, url=kept.url, posts=union, post_count=len(union))
+    done = reread(before, kept, told, entry, now, settle=settle)
+    look_at = schedule.quiet_at(done.known, now, settle) if done.known.told < done.known.version else before.look_at
+    return replace(done, known=replace(done.known, page=read.key, look_at=look_at))
 
 
 def who_knows(known: Known) -> frozenset[str]:
@@ -225,7 +253,7 @@ def is_gone(before: Known, now: datetime) -> bool:
 
 def missing(before: Known, now: datetime) -> Known:
     """The thread after its page was not found, or not found again where that may be the site's own trouble."""
-    first = before.missing_at or now
+    first = min(before.missing_at or now, now)
     due = now + schedule.GONE_APART if before.missing_at is None else schedule.next_relook(first, now, 0.5)
     if due is None and before.told < before.version:
         due = now + schedule.RELOOKS[-2]

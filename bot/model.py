@@ -170,10 +170,11 @@ Copy = Literal["", "bare", "pruned"]
 class Known:
     """What the store remembers of a thread, for longer than it keeps anything else.
 
-    `post_count` is what its page says, or the listing where that is all that was read; `listed` is what the listing says
-    where that differs. `looks` counts the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a
-    thread in any state. `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the
-    key of the thread that a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
+    `post_count` is what its page says, or the listing where that is all that was read; `listed` is what the listing
+    says where that differs. `page` is the id of the page that has most of it, where that is not its key. `looks` counts
+    the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a thread in any state.
+    `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
+    a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
 
     `version` is the form in which it is kept now, 0 while it is not kept whole; `told` the one last told of. While
     they differ, it has grown, last at `grown_at`, and is told of when it is quiet. `updates` of it were told, the last
@@ -201,6 +202,7 @@ class Known:
     same_as: str = ""
     note: str = ""
     listed: int | None = None
+    page: str = ""
     filtered: tuple[str, ...] = ()
     version: int = 0
     told: int = 0

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice
 from typing import Literal
 
 from bot import diff, looks, schedule
@@ -24,7 +25,7 @@ from bot.routing import Routing, channels_of, gathered
 log = logging.getLogger(__name__)
 
 PROBES = 3
-"""Other threads whose pages are tried before one is said to be gone."""
+"""Other threads of the author, and of others, whose pages are tried before one is said to be gone."""
 ALONE = timedelta(hours=20)
 """How long all threads of the only author of a source must be missing, while that author's page answers, before they
 are said to be gone."""
@@ -117,7 +118,7 @@ class Relooker:
             return await self._postponed(start, thread, pause)
         reader = self.poller.reader
         kept = await reader.kept(thread, thread.version or None) or thread.as_entry(start.feed.author)
-        read = await reader.look(start.feed, replace(kept, whole=False))
+        read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
         if thread.state == "waiting":
@@ -157,7 +158,10 @@ class Relooker:
             return changes if held == start.state else replace(changes, state=held)
         other = await self.poller.reader.same(read)
         if other is not None:
-            return looks.withdrawn(thread, other, rows.values())
+            changes = looks.withdrawn(thread, other, rows.values())
+            settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
+            more = await self.poller.reader.elsewhere(other, read, now, settle)
+            return replace(changes, known=(*changes.known, more.known), contents=more.contents) if more else changes
         entry = replace(diff.merged(kept, read), version=1, read_at=now)
         return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
 
@@ -276,7 +280,7 @@ class Relooker:
             read = await self.poller.reader.look(feed, other.as_entry(feed.author))
             if isinstance(read, Entry):
                 return True
-            if not isinstance(read, FeedGone) or tried >= PROBES:
+            if not isinstance(read, FeedGone) or strangers >= PROBES:
                 return False
         # There is no other author to ask for: this one's page, answered since, and for long enough, has to do.
         answered, since = start.state.last_success_at, thread.missing_at or self.poller.clock()
@@ -284,14 +288,14 @@ class Relooker:
         return strangers == 0 and long and answered is not None and answered >= since
 
     async def _others(self, start: PollInput, thread: Known) -> AsyncIterator[tuple[Feed, Known]]:
-        """Other threads of the source that were there when they were looked at last: one of the author's own, and then
-        one of each other author: who leaves the site takes all threads along.
+        """Other threads of the source that were there when they were looked at last: some of the author's own, and then
+        one of each other author, for who leaves the site takes all threads along.
         """
         feeds = [feed for feed, _ in await self.poller.store.feeds() if feed.source == start.feed.source]
         for feed in sorted(feeds, key=lambda feed: feed.id != start.feed.id):
             threads = await self.poller.store.threads(feed.id)
             there = (one for one in threads if one.key != thread.key and not one.missing_at and not one.gone_at)
-            if (other := next(there, None)) is not None:
+            for other in islice(there, PROBES if feed.id == start.feed.id else 1):
                 yield feed, other
 
 

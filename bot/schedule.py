@@ -210,6 +210,7 @@ def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
 def next_relook(since: datetime, now: datetime, jitter: float) -> datetime | None:
     """When a thread that was found, or last changed, at `since` is looked at again; None when that was often enough."""
     # By what has passed, not by a count: after a pause of the bot the looks that were missed are one.
+    since = min(since, now)  # a time ahead is a clock that was wrong
     ahead = (delay for delay in RELOOKS if now - since < delay * 0.9)
     return next((since + spread(delay, jitter) for delay in ahead), None)
 

@@ -7,6 +7,7 @@ room are broken. Knows no channel's own escapes (that is the channel's business)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import tzinfo
 
@@ -35,7 +36,7 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
     view = view_of(batch, told, Frame(tame=tame, zone=zone, form=limits.form, headline=title, most=most))
     text, shown = _fitting(view, "text", limits, limits.text)
     return Message(
-        key=batch.id,
+        key=key_of(batch),
         title=title,
         text=text or fit_line(title, size_of(limits.form), limits.text),
         html=_fitting(view, "html", limits, limits.html)[0],
@@ -45,6 +46,16 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
         event=alone.event if alone else None,
         reply_to=alone.first.receipt if alone and alone.first and alone.event != "new" else "",
     )
+
+
+def key_of(batch: Batch) -> str:
+    """What a message is known by: the same for the same deliveries, another one for others of the same digest.
+
+    What comes to a digest that was sent already is a message of its own; by the digest's own id a homeserver would
+    take it for the first one sent again, and drop it.
+    """
+    ids = sorted(delivery.id for delivery in batch.deliveries)
+    return hashlib.sha256("\n".join((batch.id, *ids)).encode()).hexdigest()[:16]
 
 
 def _fitting(view: View, kind: Kind, limits: Limits, limit: int) -> tuple[str, View]:
