@@ -11,7 +11,7 @@ from bot.growth import Growth, growth
 from bot.model import Author, Batch, Delivery, Entry, EventKind, Feed, Item
 from bot.policy import Policy
 
-_MOST_COMPARED = 600_000
+_MOST_COMPARED = 300_000
 """How many characters of all threads of one message are compared with what they were."""
 
 

@@ -31,7 +31,7 @@ _FEW_LINKS = 20
 _MOST_NAMES = 8
 """Hashtags, and people, that are named; the others are counted."""
 _MOST_QUOTES = 3
-_MOST_SUMMED_UP, _MOST_OF_ONE = 300_000, 60_000
+_MOST_SUMMED_UP, _MOST_OF_ONE = 200_000, 50_000
 """What is looked at for what threads say, of all of a message and of each, by its weight (`room`)."""
 _MOST_COUNTED = 400_000
 """How many characters are looked at for the facts of all threads of a list."""
