@@ -15,7 +15,7 @@ from bot.compose.fit import fit, fit_line
 from bot.compose.forms import Kind, rendering, size_of
 from bot.compose.titles import alert_title, title_of
 from bot.compose.told import told_of
-from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, view_of
+from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, most_told, most_weight, view_of
 from bot.compose.wording import Tamer
 from bot.model import Batch, Limits, Message
 from bot.policy import Policy
@@ -33,7 +33,10 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
     tame = Tamer(limits.pings)
     title = title_of(batch, told, tame, limits)
     most = max(limits.text, limits.html, limits.markdown)
-    view = view_of(batch, told, Frame(tame=tame, zone=zone, form=limits.form, headline=title, most=most))
+    frame = Frame(
+        tame=tame, zone=zone, form=limits.form, headline=title, most=most_told(told, most), weight=most_weight(told)
+    )
+    view = view_of(batch, told, frame)
     text, shown = _fitting(view, "text", limits, limits.text)
     return Message(
         key=key_of(batch),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.compose.told import Told
-from bot.compose.wording import LONGEST_TITLE, Tamer, clipped, count
+from bot.compose.wording import LONGEST_TITLE, Tamer, count
 from bot.model import Alert, Batch, Entry, Limits
 from bot.text import one_line, shorten, words_of
 from bot.text import title_of as title_in
 
 _REPLY = "Re: "
-_TITLE_WITHIN, _TITLE_AMONG = 4_000, 20
+_TITLE_WITHIN, _TITLE_AMONG = 4_000, 5
 """How many characters of how many posts a title is looked for in."""
 _SHORTEST = 12
 """A title cut shorter than that says less than what stands behind it."""
@@ -38,7 +38,7 @@ def alert_title(alerts: Sequence[Alert]) -> str:
 def thread_title(entry: Entry, tame: Tamer) -> str:
     """A thread's own title, or else the first sentence that says something."""
     said = tame.line(entry.title, LONGEST_TITLE)
-    firsts = (words_of(clipped(post, _TITLE_WITHIN)) for post in entry.posts[:_TITLE_AMONG])
+    firsts = (words_of(post, _TITLE_WITHIN) for post in entry.posts[:_TITLE_AMONG])
     found = said or next((title for words in firsts if (title := title_in(words))), "")
     return said or tame.line(found, LONGEST_TITLE) or "New thread"
 
