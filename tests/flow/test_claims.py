@@ -113,7 +113,8 @@ async def test_what_comes_late_to_a_digest_is_a_message_of_its_own():
     await announced(world, "a")
     world.clock.advance(hours=1)
     await world.once.deliver()
-    world.clock.advance(hours=-0.5)  # the clock is set back over the digest's time
+    world.clock.advance(hours=-0.5)  # the clock is set back over the time of the digest
+    world.build()
     world.site.publish("b", START + timedelta(minutes=50))
     await world.once.round(["fake:ann"])
     world.clock.advance(hours=1)
