@@ -50,7 +50,7 @@ def within(posts: Sequence[Post], room: int) -> Iterator[Post]:
 def _fits(text: str, room: int) -> int:
     """How many characters of a text have room."""
     ends = 0
-    for ends, end in enumerate(_SENTENCE_END.finditer(text[:room]), 1):  # noqa: B007
+    for ends, end in enumerate(_SENTENCE_END.finditer(text[:room]), 1):
         if end.end() + _WEIGHS * ends > room:
             return end.end()
     return max(room - _WEIGHS * ends, 0) if len(text) + _WEIGHS * ends > room else len(text)
