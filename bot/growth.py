@@ -30,11 +30,15 @@ _PICTURE = re.compile(r"^https?://[^/]*|(?:\.[a-zA-Z0-9]{2,5})?(?:[?#].*)?$", re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Growth:
-    """How a thread changed. `edited` are posts as they are now, `removed` as they were, each in its thread's order."""
+    """How a thread changed. `edited` are posts as they are now, `removed` as they were, each in its thread's order.
+
+    `were[i]` is `edited[i]` as it was.
+    """
 
     appended: tuple[Post, ...] = ()
     inserted: tuple[Post, ...] = ()
     edited: tuple[Post, ...] = ()
+    were: tuple[Post, ...] = ()
     removed: tuple[Post, ...] = ()
     new: tuple[Post, ...] = ()
     """Inserted and appended posts, as they follow each other in the thread."""
@@ -55,10 +59,12 @@ def growth(before: Entry, after: Entry, *, most: int = sys.maxsize) -> Growth:
     known = [at for at, name in enumerate(now) if name in old]
     last = known[-1] if known else -1
     fresh = [(at, post) for at, (name, post) in enumerate(now.items()) if name not in old]
+    edited = {name: post for name, post in now.items() if name in old and _differs(old[name], post, each)}
     return Growth(
         appended=tuple(post for at, post in fresh if at > last),
         inserted=tuple(post for at, post in fresh if at < last),
-        edited=tuple(post for name, post in now.items() if name in old and _differs(old[name], post, each)),
+        edited=tuple(edited.values()),
+        were=tuple(old[name] for name in edited),
         removed=tuple(post for name, post in old.items() if name not in now),
         new=tuple(post for _, post in fresh),
     )

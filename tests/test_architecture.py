@@ -98,7 +98,7 @@ PURE = [
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
     *("search", "pictures", "markdown"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
-    "compose/wording",
+    *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 
+from bot.compose.edits import reworded
 from bot.compose.room import fair_share, weight, within
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated
 from bot.facts import Facts, facts_of, reading_time
+from bot.growth import Growth
 from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
@@ -40,7 +42,7 @@ _SAFE_KEY = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """Some of the author's words. `post` tells posts apart; `mark` says what became of it since: edited, removed."""
+    """Some of the author's words. `post` tells posts apart; `mark` says what became of it: edited, was, removed."""
 
     text: str
     post: int = 0
@@ -171,10 +173,10 @@ def _story(told: Told, frame: Frame) -> Story:
     quotes = [link for link in map(frame.tame.link, facts.quotes) if link and link not in seen]
     links = [link for link in links if link.url and link.url not in seen and link.url not in quotes]
     first = facts.first_image
-    most = _MOST_LINKS.get(_mode(told, frame), _FEW_LINKS)
+    most = _MOST_LINKS.get(_mode(told), _FEW_LINKS)
     return replace(
         story,
-        pictures=_pictures(facts, frame.tame, in_words=_mode(told, frame) == "full"),
+        pictures=_pictures(facts, frame.tame, in_words=_mode(told) == "full"),
         picture=_picture(told, frame),
         alt=frame.tame.line(first.alt, LONGEST_LINE) if first else "",
         quotes=tuple(quotes[:_MOST_QUOTES]),
@@ -194,7 +196,7 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
         title=title,
         heading="" if words and _is_said(title, told, words[0], frame) else title,
         news=_news(told, frame),
-        byline=" · ".join(filter(None, (isolated(frame.tame.label(told.author)), *_byline(told, facts, frame)))),
+        byline=" · ".join(filter(None, (frame.tame.label(told.author), *_byline(told, facts, frame)))),
         link=link,
         words=words,
         total=total,
@@ -250,9 +252,19 @@ def _grown(told: Told, frame: Frame) -> str:
     since = f" since {in_words(before, frame.zone)}" if before else ""
     if not grown:
         return f"This thread has changed{since}."
-    new, edited, removed = len(grown.new), len(grown.edited), len(grown.removed)
-    counted = ((count(new, "new post"), new), (f"{edited} edited", edited), (f"{removed} removed", removed))
-    return f"{', '.join(words for words, number in counted if number)}{since}."
+    return f"{', '.join(_counted(grown))}{since}."
+
+
+def _counted(grown: Growth) -> Iterator[str]:
+    """`2 new posts`, `1 found in the middle`, `3 edited`. What was found there need not be new: it was missing here."""
+    if grown.appended:
+        yield count(len(grown.appended), "new post")
+    if found := len(grown.inserted):
+        yield f"{found if grown.appended else count(found, 'post')} found in the middle"
+    if grown.edited:
+        yield f"{len(grown.edited)} edited"
+    if grown.removed:
+        yield f"{len(grown.removed)} removed"
 
 
 def _gone(told: Told, frame: Frame) -> str:
@@ -279,17 +291,16 @@ def _words(told: Told, frame: Frame) -> tuple[tuple[Words, ...], int, bool]:
     grown = told.growth
     posts = grown.new if grown else told.entry.posts
     chosen, cut = _chosen(posts, told, frame)
-    changed = (
-        (*((post, "edited") for post in grown.edited), *((post, "removed") for post in grown.removed)) if grown else ()
-    )
-    marked = tuple(_marked(changed, len(posts), frame))
-    total = len(posts) + len(changed) if grown else told.posts
-    return (*chosen, *marked), total, cut
+    if not grown:
+        return chosen, told.posts, cut
+    edited = _edited(grown, len(posts), frame)
+    removed = _removed(grown.removed, len(posts) + len(grown.edited), frame)
+    return (*chosen, *edited, *removed), len(posts) + len(grown.edited) + len(grown.removed), cut
 
 
 def _chosen(posts: Sequence[Post], told: Told, frame: Frame) -> tuple[tuple[Words, ...], bool]:
     """What of new posts is told."""
-    mode = _mode(told, frame)
+    mode = _mode(told)
     if mode == "full":
         return tuple(_whole(posts, frame)), False
     bounded = tuple(within(posts, frame.weight))
@@ -298,9 +309,9 @@ def _chosen(posts: Sequence[Post], told: Told, frame: Frame) -> tuple[tuple[Word
     return tuple(_passages(summary, frame.tame)), not {one.post for one in summary.passages} <= shown
 
 
-def _mode(told: Told, frame: Frame) -> str:
-    """How much is told. Of what is gone, a mail brings all: it may be the only copy that people have."""
-    return "full" if told.event == "gone" and frame.form == "mail" else told.policy.summary
+def _mode(told: Told) -> str:
+    """How much is told. Of what is gone, all: it may be the only copy that people have."""
+    return "full" if told.event == "gone" else told.policy.summary
 
 
 def _fresh(told: Told) -> tuple[Post, ...]:
@@ -332,12 +343,24 @@ def _whole(posts: Iterable[Post], frame: Frame) -> Iterator[Words]:
             return
 
 
-def _marked(changed: Iterable[tuple[Post, str]], start: int, frame: Frame) -> Iterator[Words]:
+def _edited(grown: Growth, start: int, frame: Frame) -> Iterator[Words]:
+    """What edited posts say, each with what it said before; up to where no room can be left for more."""
     length = 0
-    for number, (post, mark) in enumerate(changed, start):
-        text = frame.tame(_said(clipped(post, frame.most)))
-        if text:
-            yield Words(text=text, post=number, mark=mark)
+    for number, (post, was) in enumerate(zip(grown.edited, grown.were, strict=True), start):
+        before, now = reworded(_said(clipped(was, frame.most)), _said(clipped(post, frame.most)))
+        for mark, text in (("edited", now), ("was", before)):
+            if text:
+                yield Words(text=frame.tame(text), post=number, mark=mark)
+        length += len(now) + len(before)
+        if length > frame.most:
+            return
+
+
+def _removed(posts: Iterable[Post], start: int, frame: Frame) -> Iterator[Words]:
+    length = 0
+    for number, post in enumerate(posts, start):
+        if text := frame.tame(_said(clipped(post, frame.most))):
+            yield Words(text=text, post=number, mark="removed")
         length += len(text)
         if length > frame.most:
             return
@@ -412,7 +435,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
     rows = tuple(
         Row(
             number=story.number,
-            author=isolated(frame.tame.label(one.author)) if len(feeds) > 1 else "",
+            author=frame.tame.label(one.author) if len(feeds) > 1 else "",
             title=story.title if one.event == "new" else f"{change(one)}: {story.title}",
             facts=" · ".join(_row_facts(one, frame)),
             link=story.link,
@@ -421,7 +444,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
         for one, story in zip(told, stories, strict=True)
     )
     return View(
-        heading="" if len(feeds) > 1 else isolated(frame.tame.label(told[0].author)),
+        heading="" if len(feeds) > 1 else frame.tame.label(told[0].author),
         link="" if len(feeds) > 1 else frame.tame.link(feed.url) or frame.tame.link(feed.author.url),
         rows=rows,
         stories=tuple(story for story, row in zip(stories, rows, strict=True) if row.told),

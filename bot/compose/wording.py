@@ -64,5 +64,8 @@ class Tamer:
         return self.line(author.name, LONGEST_NAME) or self.line(author.label, LONGEST_NAME)
 
     def label(self, author: Author) -> str:
-        """An author's name with the handle."""
-        return self.line(author.label, 2 * LONGEST_NAME)
+        """An author's name with the handle, each isolated: behind an Arabic name `@omar` would read as `omar@`."""
+        if not author.label.endswith(f" (@{author.handle})"):
+            return isolated(self.line(author.label, LONGEST_NAME))
+        name, handle = self.line(author.name, LONGEST_NAME), self.line(f"@{author.handle}", LONGEST_NAME)
+        return f"{isolated(name)} ({isolated(handle)})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from bot.channels.services import MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS, matr
 from bot.compose import MAY_REPEAT, compose
 from bot.model import Batch, Entry, Item, Limits, Media, Message, Post
 from bot.policy import Policy
+from tests.hostile.readers import MAIL_WITH_IMAGES, MATRIX, read_html
 from tests.servers.notices import BEFORE, BRIDGES, EVE, FIRST, PARIS, THEIRS, batch, entry, happened
 
 WIDE = Limits(title=200, text=100_000)
@@ -92,14 +94,77 @@ def test_a_list_is_named_by_its_number_and_authors(items: tuple[Item, ...], titl
 
 @pytest.mark.parametrize("form", FORMS)
 def test_growth_tells_what_is_new_alone(form: str) -> None:
-    """New posts, the new wording of edited ones, and what was removed, from our copy; nothing that was told before."""
+    """New posts, the new wording of edited ones with the old one, and what was removed; nothing that is as it was."""
     text = told(GROWN, limits=FORMS[form]).text
 
     assert "2 new posts, 1 edited, 1 removed since 21 November 2026, 10:00 CET." in text
     assert "4/ Write down what failed." in text and "Thank you for reading." in text
-    assert "[edited] 1/ Listen before you measure." in text and "Measure before you listen" not in text
-    assert "[removed] This one was taken back." in text
+    assert "edited: 1/ Listen before you measure." in text
+    assert "was: 1/ Measure before you listen." in text
+    assert "removed: This one was taken back." in text
     assert "stethoscope" not in text
+
+
+def edit(old: str, new: str, limits: Limits = WIDE) -> Message:
+    """The notice about one post that read `old` and reads `new`."""
+    before, after = (replace(BRIDGES, posts=(*BRIDGES.posts, Post(id="e", text=text))) for text in (old, new))
+    return told(happened(after, "grown", before=before), limits=limits)
+
+
+def test_of_a_long_post_the_changed_part_is_told() -> None:
+    """With some words round it, so that the place is found."""
+    start, end = "It is told in many words. " * 10, " And so it went on." * 10
+    text = edit(f"{start}It was signed by nobody.{end}", f"{start}It was signed by all three of them.{end}").text
+
+    assert "edited: …many words. It was signed by all three of them. And so it went on. And…" in text
+    assert "was: …many words. It was signed by nobody. And so it went on. And…" in text
+
+
+def test_an_edit_of_pictures_alone_tells_the_post_once() -> None:
+    """Its words were the same before."""
+    before, after = (
+        replace(BRIDGES, posts=(Post(id="e", text="Look.", media=(Media(kind="image", url=url),)),))
+        for url in ("https://i.example/1.jpg", "https://i.example/2.jpg")
+    )
+    text = told(happened(after, "grown", before=before)).text
+
+    assert "edited: Look.\n[image]" in text and "was:" not in text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_both_wordings_are_escaped(form: str) -> None:
+    """What an author wrote before is as hostile as what they write now."""
+    evil = "<img src=x onerror=alert(1)> @room <!channel> [a](javascript:b)"
+    message = edit(f"{evil} old", f"{evil} new", FORMS[form])
+
+    assert read_html(message.html, MAIL_WITH_IMAGES if form == "mail" else MATRIX).live == ()
+    for part in (message.text, message.html, message.markdown):
+        assert not [ping for ping in FORMS[form].pings if ping in part.lower()]
+
+
+def test_an_edit_of_a_huge_post_does_not_stall() -> None:
+    """Only the beginning is compared; the old one is told in short."""
+    started = time.monotonic()
+    text = edit("a b " * 250_000, "c d " * 250_000, Limits(text=9_000)).text
+
+    assert time.monotonic() - started < 3
+    assert "edited: c d" in text
+
+
+@pytest.mark.parametrize(
+    ("known", "news"),
+    [
+        ("01245", "1 post found in the middle since"),
+        ("0145", "2 posts found in the middle since"),
+        ("0134", "1 new post, 1 found in the middle since"),
+        ("0123", "2 new posts since"),
+    ],
+)
+def test_what_was_missing_in_the_middle_is_not_called_new(known: str, news: str) -> None:
+    """It may be as old as the rest: an earlier look did not see it."""
+    before = replace(BRIDGES, posts=tuple(BRIDGES.posts[int(number)] for number in known), post_count=6)
+
+    assert news in told(happened(BRIDGES, "grown", before=before)).text
 
 
 def test_growth_without_what_was_before_says_so() -> None:
@@ -190,22 +255,33 @@ def test_notices_of_a_thread_share_its_id_and_answer_the_first() -> None:
 def test_what_is_gone_is_kept_in_words() -> None:
     """Since when it cannot be found, our copy, from when it is, and how to get the rest."""
     long = replace(BRIDGES, posts=BRIDGES.posts * 20, post_count=120)
-    text = told(happened(long, "gone")).text
+    text = told(happened(long, "gone"), limits=Limits(text=2_000)).text
 
     assert "cannot be found any more, as of 22 November 2026, 10:00 CET." in text
     assert "This is our copy, read on 22 November 2026, 10:00 CET." in text
     assert re.search(r"… and \d+ more posts: keepcurrent unroll 200$", text, re.MULTILINE)
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("mode", ["highlights", "preview", "full"])
+def test_all_that_is_gone_is_told(form: str, mode: str) -> None:
+    """Whatever the policy says: it may be the only copy that people have. Alone, and in a list."""
+    posts = tuple(Post(id=str(number), text=f"Post {number}. " + "Words here. " * 8) for number in range(15))
+    gone = happened(replace(BRIDGES, posts=posts, post_count=15), "gone")
+    policy = Policy(summary=mode, budget=100)  # type: ignore[arg-type]
+    alone, listed = (told(*items, limits=FORMS[form], policy=policy) for items in ((gone,), (gone, entry("1"))))
+
+    assert alone.text.count("Words here.") == listed.text.count("Words here.") == 120
+
+
 def test_a_mail_brings_all_that_is_gone() -> None:
-    """Whatever the policy says: it may be the only copy that people have."""
+    """However long, in both of its forms."""
     posts = tuple(Post(id=str(number), text=f"Post {number}. " + "Words here. " * 20) for number in range(100))
     gone = happened(replace(BRIDGES, posts=posts, post_count=100), "gone")
 
     mail = told(gone, limits=MAIL_LIMITS)
 
     assert mail.text.count("Words here.") == mail.html.count("Words here.") == 2_000
-    assert told(gone).text.count("Words here.") < 200
 
 
 def test_what_is_gone_without_a_copy_says_so() -> None:
@@ -216,7 +292,8 @@ def test_what_is_gone_without_a_copy_says_so() -> None:
 @pytest.mark.parametrize("key", ["1; rm -rf /", "$(x)", "a b", "x\ny", "-", "\u202e1"])
 def test_a_command_names_only_a_harmless_key(key: str) -> None:
     """What a reader may paste into a shell does nothing else there."""
-    text = told(happened(replace(BRIDGES, key=key, posts=BRIDGES.posts * 20, post_count=120), "gone")).text
+    long = replace(BRIDGES, key=key, posts=BRIDGES.posts * 20, post_count=120)
+    text = told(happened(long, "gone"), limits=Limits(text=2_000)).text
 
     assert "keepcurrent unroll" not in text or key == "-"
 
@@ -312,7 +389,7 @@ def test_a_digest_is_grouped_by_author() -> None:
     contents = digest(WIDE).text.split("────────")[0]
 
     assert [line for line in contents.splitlines() if "@" in line or re.match(r"\d\. ", line)] == [
-        "\u2068إيف (@eve_example)\u2069",
+        "\u2068إيف\u2069 (@eve_example)",
         "1. جسور الريح",
         "2. جسور الريح",
         "Ada Example (@ada_example)",
@@ -327,7 +404,7 @@ def test_a_digest_tells_each_thread(form: str) -> None:
     text = digest(FORMS[form]).text
 
     assert text.count("────────") == 4
-    assert "vortex shedding" in text and "[removed] This one was taken back." in text
+    assert "vortex shedding" in text and "removed: This one was taken back." in text
 
 
 @pytest.mark.parametrize("size", [300, 500, 900, 1_500, 3_000])
@@ -357,5 +434,8 @@ def test_policies_belong_to_their_threads() -> None:
 
 
 def test_right_to_left_names_turn_nothing() -> None:
-    """The date behind an Arabic name stays where it is."""
-    assert told(happened(THEIRS, feed=EVE)).text.startswith("\u2068إيف (@eve_example)\u2069 · 21 November 2026")
+    """The handle and the date behind an Arabic name stay where they are, and "@" before the handle."""
+    start = "\u2068إيف\u2069 (@eve_example) · 21 November 2026"
+
+    assert told(happened(THEIRS, feed=EVE)).text.startswith(start)
+    assert f">{start}" in told(happened(THEIRS, feed=EVE), limits=MAIL_LIMITS).html

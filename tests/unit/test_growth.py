@@ -51,11 +51,11 @@ def test_removed_posts_are_told_as_they_were() -> None:
     assert [post.text for post in grown.removed] == ["words of b", "words of d"]
 
 
-def test_an_edited_post_is_told_as_it_is_now() -> None:
+def test_an_edited_post_is_told_as_it_is_now_and_as_it_was() -> None:
     """Same id, other words."""
     grown = growth(thread(Post(id="a", text="four lessons")), thread(Post(id="a", text="five lessons")))
 
-    assert grown == Growth(edited=(Post(id="a", text="five lessons"),))
+    assert grown == Growth(edited=(Post(id="a", text="five lessons"),), were=(Post(id="a", text="four lessons"),))
 
 
 @pytest.mark.parametrize(
