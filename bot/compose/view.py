@@ -19,7 +19,7 @@ from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import one_line, shorten, split_links, words_of
+from bot.text import LONGEST_POST, one_line, shorten, split_links, words_of
 from bot.times import in_words
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
@@ -327,7 +327,7 @@ def _whole(posts: Iterable[Post], frame: Frame) -> Iterator[Words]:
         text = frame.tame(_said(clipped(post, frame.most)))
         if text:
             yield Words(text=text, post=number)
-        length += len(text)
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)  # cleaning may leave nothing
         if length > frame.most:
             return
 
@@ -338,7 +338,7 @@ def _marked(changed: Iterable[tuple[Post, str]], start: int, frame: Frame) -> It
         text = frame.tame(_said(clipped(post, frame.most)))
         if text:
             yield Words(text=text, post=number, mark=mark)
-        length += len(text)
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)  # cleaning may leave nothing
         if length > frame.most:
             return
 

@@ -25,6 +25,7 @@ PIECES = {
     "lines": "1. one\n2. two\n",
     "links": "https://a.example/x ",
     "marks": "e\u0301\u0316",
+    "only marks": "\u0301",
     "emoji": "👩\u200d👩\u200d👧",
     "words": "Hello world. ",
     "dashes": "-",
