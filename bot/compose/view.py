@@ -21,7 +21,7 @@ from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import one_line, shorten, split_links, words_of
+from bot.text import LONGEST_POST, one_line, shorten, split_links, words_of
 from bot.times import in_words
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
@@ -338,7 +338,7 @@ def _whole(posts: Iterable[Post], frame: Frame) -> Iterator[Words]:
         text = frame.tame(_said(clipped(post, frame.most)))
         if text:
             yield Words(text=text, post=number)
-        length += len(text)
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)  # cleaning may leave nothing
         if length > frame.most:
             return
 
@@ -351,7 +351,8 @@ def _edited(grown: Growth, start: int, frame: Frame) -> Iterator[Words]:
         for mark, text in (("edited", now), ("was", before)):
             if text:
                 yield Words(text=frame.tame(text), post=number, mark=mark)
-        length += len(now) + len(before)
+        # Cleaning may leave nothing of what took its time.
+        length += max(len(now) + len(before), min(len(post.text), LONGEST_POST) // 4)
         if length > frame.most:
             return
 
@@ -361,7 +362,7 @@ def _removed(posts: Iterable[Post], start: int, frame: Frame) -> Iterator[Words]
     for number, post in enumerate(posts, start):
         if text := frame.tame(_said(clipped(post, frame.most))):
             yield Words(text=text, post=number, mark="removed")
-        length += len(text)
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)
         if length > frame.most:
             return
 
