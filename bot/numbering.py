@@ -248,6 +248,8 @@ def counts_in(text: str) -> frozenset[int]:
 
 _MOST_MISSING = 30
 """A greater leap without a total is no numbering: "1/" and later "100/"."""
+_MOST_NAMED = 4
+"""So many posts or stretches of posts are named; more are counted."""
 _LEADING_MENTIONS = re.compile(r"(?:@[\w.@-]{1,80}+\s{1,3}+){0,50}+")
 _LONE = re.compile(r"(?:^|[(\[\n🧵]) ?1 ?/ ?(\d{1,3})(?:[)\]]|\s{0,3}$|(?<=🧵))")
 """The only number of a thread is believed where it stands apart: "(1/12)", not "from 1/12 on"."""
@@ -262,22 +264,23 @@ class _Place(NamedTuple):
     total: int
 
 
-def incomplete(posts: Sequence[Post], post_count: int | None) -> str:
+def incomplete(posts: Sequence[Post], post_count: int | None, removed: Sequence[Post] = ()) -> str:
     """Why a thread is probably incomplete, in words that follow "probably incomplete: "; "" if nothing says so.
 
     Only leaps count. Numbers that repeat, that go past the total ("8/7") or begin anew were all seen in threads that
-    are whole, and posts without a number may be those that a leap seems to miss.
+    are whole, and posts without a number may be those that a leap seems to miss. `removed`: posts that the author took
+    back, which are not missing.
     """
-    if post_count is not None and 0 < len(posts) < post_count:
+    if post_count is not None and 0 < len(posts) < post_count - len(removed):
         return f"{len(posts)} of {post_count} posts found"
     places = _believed(list(_places(posts)))
     total = _total(places) or _lone_total(posts, places)
-    missing = _missing(places, total)
-    if missing:
-        return _said(missing, total)
-    if total and _ends_early(places, total, len(posts)):
-        return f"{len(posts)} of {total} posts found"
-    return ""
+    gone = {place.number for place in _places(removed)}
+    leapt = [number for number in _missing(places, total) if number not in gone]
+    after = [number for number in _after_end(places, total, len(posts), len(removed)) if number not in gone]
+    if leapt:
+        return _said([*leapt, *after], total)
+    return f"{len(posts)} of {total} posts found" if after else ""
 
 
 def _believed(places: Sequence[_Place]) -> list[_Place]:
@@ -333,21 +336,32 @@ def _leapt(before: _Place, after: _Place, total: int) -> Iterable[int]:
     return range(before.number + 1 + between, after.number)
 
 
-def _ends_early(places: Sequence[_Place], total: int, posts: int) -> bool:
-    """Whether the highest number is short of the total by more than the posts that follow it.
+def _after_end(places: Sequence[_Place], total: int, posts: int, removed: int) -> range:
+    """The numbers up to the total for which there is no post after the highest number.
 
-    Not where there are posts enough: some of them have no number, the last one perhaps among them.
+    None where there are posts enough: some of them have no number, the last one perhaps among them.
     """
     last = max(places, key=lambda place: (place.number, place.at), default=_Place(0, 1, total))
-    return posts < total and last.number + (posts - 1 - last.at) < total
+    return range(last.number + posts - last.at, total + 1) if posts + removed < total else range(0)
 
 
 def _said(missing: Sequence[int], total: int) -> str:
     of = f" of {total}" if total else ""
-    if len(missing) == 1:
-        return f"post {missing[0]}{of} is missing"
-    if missing[-1] - missing[0] == len(missing) - 1:
-        return f"posts {missing[0]} {'and' if len(missing) == 2 else 'to'} {missing[-1]}{of} are missing"
-    if len(missing) > 4:
+    parts = list(_stretches(missing))
+    if len(parts) > _MOST_NAMED:
         return f"{len(missing)} posts{of} are missing"
-    return f"posts {', '.join(map(str, missing[:-1]))} and {missing[-1]}{of} are missing"
+    if len(missing) == 1:
+        return f"post {parts[0]}{of} is missing"
+    named = " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return f"posts {named}{of} are missing"
+
+
+def _stretches(numbers: Sequence[int]) -> Iterator[str]:
+    """Rising numbers, those that follow each other as one: "4", "6 to 12"; but "3", "4"."""
+    start = 0
+    for end in range(1, len(numbers) + 1):
+        if end < len(numbers) and numbers[end] == numbers[end - 1] + 1:
+            continue
+        stretch = numbers[start:end]
+        yield from map(str, stretch) if len(stretch) < 3 else (f"{stretch[0]} to {stretch[-1]}",)
+        start = end

@@ -6,7 +6,8 @@ Does not choose what is told; that is `summary`. Changes no word: a saying is a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.model import Post
@@ -22,6 +23,7 @@ _LONGEST_SAYING = 400
 _OPENING = 2
 _ENDING = 12
 """Only the last sayings plead and name sources, never the first two: "For every retweet this gets I'll add a tip"."""
+_Span = tuple[int, int, Mark | None]
 _NO_WORDS = re.compile(r"(?:https?://|[#＃@])\S++", re.IGNORECASE)
 _WITHOUT_LETTERS = re.compile(r"[\W\d_]*+$")
 
@@ -30,6 +32,8 @@ _WITHOUT_LETTERS = re.compile(r"[\W\d_]*+$")
 class Saying:
     """A sentence or a line: `text` is `words[start:end]` of the post with index `post`; it begins with its mark.
 
+    What may not be told apart is one saying: a quotation, a sentence and the "But …" after it (then it is `bound`).
+    `qualifies`: it takes back or narrows what the post before says.
     `aside`: it tells nothing of the matter: it announces the thread, pleads for a share, names a source.
     """
 
@@ -40,6 +44,8 @@ class Saying:
     mark: Mark | None = None
     opens_post: bool = False
     aside: bool = False
+    bound: bool = False
+    qualifies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +83,38 @@ def sayings_of(words: Sequence[str]) -> tuple[Saying, ...]:
 
 def _sayings(post: int, words: str) -> Iterator[Saying]:
     opens = True
-    for start, end, mark in (span for paragraph in _paragraphs(words) for span in _spans(words, *paragraph)):
+    spans = (span for paragraph in _paragraphs(words) for span in _spans(words, *paragraph))
+    for start, end, mark, bound in _bound_together(words, spans):
         if not says_nothing(text := words[start:end]):
-            yield Saying(post=post, start=start, end=end, text=text, mark=mark, opens_post=opens)
+            yield Saying(
+                post=post,
+                start=start,
+                end=end,
+                text=text,
+                mark=mark,
+                opens_post=opens,
+                bound=bound,
+                qualifies=opens and is_qualifier(text),
+            )
             opens = False
+
+
+def _bound_together(words: str, spans: Iterable[_Span]) -> Iterator[tuple[int, int, Mark | None, bool]]:
+    """The sentences, as one where they may not be told apart."""
+    quoted = deque(quotations(words))
+    start, end, first, bound = 0, 0, None, False
+    for at, after, mark in spans:
+        while quoted and quoted[0][1] <= end:
+            quoted.popleft()
+        in_quotation = bool(quoted) and quoted[0][0] < end and at < quoted[0][1]
+        if end and (in_quotation or (mark is None and is_qualifier(words[at:after]))):
+            end, bound = after, True
+            continue
+        if end:
+            yield start, end, first, bound
+        start, end, first, bound = at, after, mark, False
+    if end:
+        yield start, end, first, bound
 
 
 def says_nothing(text: str) -> bool:
@@ -127,7 +161,7 @@ def _goes_on(before: str, line: str) -> bool:
     )
 
 
-def _spans(words: str, start: int, end: int) -> Iterator[tuple[int, int, Mark | None]]:
+def _spans(words: str, start: int, end: int) -> Iterator[_Span]:
     """The sentences between `start` and `end`. The mark is no sentence of its own: "1. Sleep." is one."""
     start += len(words[start:end]) - len(words[start:end].lstrip())
     mark = mark_of(words[start:end])
@@ -137,6 +171,72 @@ def _spans(words: str, start: int, end: int) -> Iterator[tuple[int, int, Mark | 
             yield start, base + after, mark
         else:
             yield base + at, base + after, mark_of(words[base + at : base + after], starts_line=False)
+
+
+# -- what may not be told apart ----------------------------------------------------------------------
+
+_QUALIFIER = re.compile(
+    r"[\W_]{0,3}(?:"
+    # English
+    r"(?:but|except|excluding|only|not|however|yet(?! another)|unless|though|nevertheless|nonetheless|"
+    r"provided|subject to|with the exception|apart from|at least not|or not|that said|even so|on the other hand|"
+    r"defeated|rejected|denied|dismissed|overturned|overruled|reversed|vetoed|withdrawn|retracted|refused|"
+    r"failed|lost|debunked|false|wrong|untrue|fake)\b|(?:no|nope|still|instead)[,.!;:]|"
+    r"(?:it|he|she|they|we|i|you|that|this|none|nobody)(?: \w{2,6})?(?: not|n[’']t)\W{0,4}$|"
+    # French
+    r"(?:mais|sauf|excepté|hormis|seulement|uniquement|pas|cependant|toutefois|pourtant|néanmoins|or|"
+    r"à moins|à condition|sous réserve|en revanche|rejetée?s?|refusée?s?|annulée?s?)\b|non[,.!]|"
+    # German
+    r"(?:aber|außer|ausser|ausgenommen|nur|nicht|jedoch|allerdings|doch|dennoch|trotzdem|es sei denn|sofern|"
+    r"vorausgesetzt|lediglich|hingegen|dagegen|abgelehnt|aufgehoben|falsch)\b|nein[,.!]|"
+    # Spanish
+    r"(?:pero|excepto|salvo|s[oó]lo|solamente|[uú]nicamente|sin embargo|no obstante|a menos|a no ser|aunque|"
+    r"rechazad[oa]s?|no (?:es|fue|era|lo|se|será|para|a|todos|todas|así|siempre))\b|no[,.!]|"
+    # Italian
+    r"(?:ma|però|tranne|eccetto|solo|soltanto|non|tuttavia|eppure|a meno|purché|invece|respint[oaie]|bocciat[oaie])\b|"
+    # Portuguese
+    r"(?:mas|exceto|só|somente|apenas|não|porém|contudo|todavia|no entanto|entretanto|embora|rejeitad[oa]s?)\b|"
+    # Dutch
+    r"(?:maar|behalve|alleen|niet|echter|toch|tenzij|desondanks|uitgezonderd|mits|slechts|verworpen|afgewezen)\b|"
+    r"nee[,.!])",
+    re.IGNORECASE,
+)
+_QUALIFIER_LOOK = 40
+_QUOTE_OPENS = re.compile("[“„«‘「『]|(?<![^\\s(\\[—–:/-])[\"'»”’](?=\\S)")
+_QUOTE_ENDS = {
+    sign: re.compile(end)
+    for sign, end in {
+        "“": "”",
+        "„": "[“”]",
+        "«": "»",
+        "»": "«",
+        "”": "”",
+        "‘": r"(?<=\S)’(?!\w)",
+        "’": r"(?<=\S)’(?!\w)",
+        "'": r"(?<=\S)'(?!\w)",
+        '"': r'(?<=\S)"(?!\w)',
+        "「": "」",
+        "『": "』",
+    }.items()
+}
+_LONGEST_QUOTATION = 1_000
+"""A mark without its partner within so many characters opens nothing: an apostrophe, an inch, a slip."""
+
+
+def is_qualifier(text: str) -> bool:
+    """Whether `text` takes back or narrows what stands before it: "But only …", "Defeated 18–23.", "It will not."."""
+    return bool(_QUALIFIER.match(text if len(text) <= _QUALIFIER_LOOK else f"{text[:_QUALIFIER_LOOK]}_"))
+
+
+def quotations(text: str) -> Iterator[tuple[int, int]]:
+    """Where what somebody else says begins and ends in `text`, quotation marks included."""
+    at = 0
+    while opening := _QUOTE_OPENS.search(text, at):
+        start = opening.start()
+        closing = _QUOTE_ENDS[opening.group()].search(text, start + 1, start + _LONGEST_QUOTATION)
+        at = closing.end() if closing else start + 1
+        if closing:
+            yield start, at
 
 
 # -- what is no content ------------------------------------------------------------------------------

@@ -121,6 +121,9 @@ def test_counts(text: str, counts: set[int]) -> None:
         (("1/9 a", "2/9 b", "7/9 c", "8/9 d", "9/9 e"), "posts 3 to 6 of 9 are missing"),
         (("1/ a", "3/ c", "5/ e"), "posts 2 and 4 are missing"),
         (("1/ a", "3/ c", "5/ e", "7/ g", "9/ i", "11/ k"), "5 posts are missing"),
+        (("1/12 a", "2/12 b", "3/12 c", "5/12 e"), "posts 4 and 6 to 12 of 12 are missing"),
+        (("1/9 a", "2/9 b", "4/9 d", "an afterthought"), "posts 3 and 6 to 9 of 9 are missing"),
+        (("1/7 a", "4/7 d", "6/7 f", "7/7 g"), "posts 2, 3 and 5 of 7 are missing"),
         (("3/5 c", "4/5 d", "5/5 e"), "posts 1 and 2 of 5 are missing"),
         (("1/12 a", "2/12 b", "3/12 c", "4/12 d", "5/12 e", "6/12 f", "7/12 g"), "7 of 12 posts found"),
         (("a (1/12)", "b"), "2 of 12 posts found"),
@@ -164,6 +167,27 @@ def test_what_the_site_counts() -> None:
     assert incomplete(posts("a", "b"), 12) == "2 of 12 posts found"
     assert incomplete(posts("a", "b"), None) == ""
     assert incomplete((), 12) == ""
+
+
+@pytest.mark.parametrize(
+    ("kept", "removed", "said"),
+    [
+        (("1/4 a", "2/4 b", "4/4 d"), ("3/4 c",), ""),
+        (("1/ a", "2/ b", "5/ e"), ("3/ c",), "post 4 is missing"),
+        (("1/3 a", "2/3 b"), ("3/3 c",), ""),
+        (("1/5 a", "2/5 b"), ("3/5 c",), "2 of 5 posts found"),
+        (("a (1/3)", "b"), ("c",), ""),
+    ],
+)
+def test_what_was_removed_is_not_missing(kept: tuple[str, ...], removed: tuple[str, ...], said: str) -> None:
+    """It was told that its author took it back."""
+    assert incomplete(posts(*kept), None, removed=posts(*removed)) == said
+
+
+def test_the_site_may_count_what_was_removed() -> None:
+    """Two of three, and one was taken back; not two of four."""
+    assert incomplete(posts("a", "b"), 3, removed=posts("c")) == ""
+    assert incomplete(posts("a", "b"), 4, removed=posts("c")) == "2 of 4 posts found"
 
 
 @pytest.mark.parametrize("name", MADE)
