@@ -86,9 +86,15 @@ def _sayings(post: int, words: str) -> Iterator[Saying]:
     spans = (span for paragraph in _paragraphs(words) for span in _spans(words, *paragraph))
     for start, end, mark, bound in _bound_together(words, spans):
         if not says_nothing(text := words[start:end]):
-            qualifies = opens and is_qualifier(text)
             yield Saying(
-                post=post, start=start, end=end, text=text, mark=mark, opens_post=opens, bound=bound, qualifies=qualifies
+                post=post,
+                start=start,
+                end=end,
+                text=text,
+                mark=mark,
+                opens_post=opens,
+                bound=bound,
+                qualifies=opens and is_qualifier(text),
             )
             opens = False
 

@@ -7,16 +7,21 @@ The same thread gives the same summary on every run.
 from __future__ import annotations
 
 import re
+from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.model import Post
 from bot.points import (
     Points,
     Saying,
+    is_qualifier,
     lists_of,
+    quotations,
     sayings_of,
+    says_nothing,
     words_looked_at,
 )
 from bot.text import ELLIPSIS, LONGEST_POST, UNSPACED_CHARACTER, shorten
@@ -39,6 +44,14 @@ _MOST_ALIKE = 0.6
 _ENOUGH_WORDS = 4
 """Two sayings that share more of their words than this say the same, if they have words enough to tell."""
 _DUE = 200
+_MOST_TOGETHER = 3
+"""So many sayings before and after one come with it: else a thread of questions would come whole or not at all."""
+_OF_BOUND_CLAIM = 0.75
+"""A claim with its "But …", or a quotation, may take more of the budget than another."""
+_MARK = 1 + len(ELLIPSIS)
+"""" …" behind a sentence, or "… " before one: something of the post is left out there."""
+_LONE_MARK = len(ELLIPSIS) + _JOIN
+"""A "…" by itself: a point of a list is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +77,7 @@ def preview(posts: Sequence[Post], *, budget: int = BUDGET) -> Summary:
     for post, text in enumerate(map(str.strip, words)):
         if len(text) > room:
             if not passages or room >= _SHORTEST_REST:
-                passages.append(Passage(text=shorten(text, room), post=post))
+                passages.append(Passage(text=_cut(text, room) or ("" if passages else shorten(text, room)), post=post))
             break
         if text:
             passages.append(Passage(text=text, post=post))
@@ -78,10 +91,13 @@ def highlights(posts: Sequence[Post], *, budget: int = BUDGET) -> Summary:
     sayings = sayings_of(words)
     if all(saying.aside for saying in sayings) or _all_fits(words, budget):
         return preview(posts, budget=budget)
-    choice = _Choice(sayings, budget)
+    lists = lists_of(sayings)
+    choice = _Choice(sayings, lists, budget)
     _choose_claim(choice)
-    _choose_points(choice, lists_of(sayings))
+    _choose_points(choice, lists)
     _choose_more(choice)
+    if not any(at in choice.texts for one in lists for at in one.sayings[1:]):
+        _fill(choice)
     if not choice.texts:
         return preview(posts, budget=budget)
     return _summary(posts, words, _told(words, choice))
@@ -95,34 +111,110 @@ def _all_fits(words: Sequence[str], budget: int) -> bool:
 
 
 class _Choice:
-    """The sayings chosen so far, as they will be told, and the room that is left."""
+    """The sayings chosen so far, as they will be told, and the room that is left, marks of what is left out paid."""
 
-    def __init__(self, sayings: Sequence[Saying], budget: int) -> None:
+    def __init__(self, sayings: Sequence[Saying], lists: Sequence[Points], budget: int) -> None:
         self.sayings = sayings
         self.budget = budget
         self.texts: dict[int, str] = {}
         self.room = budget + _JOIN
+        self.lists = tuple(one.sayings for one in lists if _is_counted(sayings, one))
+        self._place_in = {at: (one, place) for one, points in enumerate(self.lists) for place, at in enumerate(points)}
+        self._told_of: tuple[list[int], ...] = tuple([] for _ in self.lists)
+        self._posts: Counter[int] = Counter()
 
     def takes(self, at: int, text: str = "") -> bool:
         """Whether the saying fits, whole or as `text`; then it is chosen."""
         text = text or self.sayings[at].text
-        if at in self.texts or len(text) + _JOIN > self.room:
+        cost = len(text) + _JOIN + self.marks(at)
+        if at in self.texts or cost > self.room:
             return False
         self.texts[at] = text
-        self.room -= len(text) + _JOIN
+        self.room -= cost
+        self._posts[self.sayings[at].post] += 1
+        if at in self._place_in:
+            one, place = self._place_in[at]
+            insort(self._told_of[one], place)
         return True
+
+    def takes_all(self, ats: Iterable[int]) -> bool:
+        """Whether all of these fit whole; then they are chosen, else none."""
+        room = self.room
+        taken: list[int] = []
+        for at in ats:
+            if at in self.texts:
+                continue
+            if not self.takes(at):
+                self._give_back(taken, room)
+                return False
+            taken.append(at)
+        return True
+
+    def _give_back(self, taken: Iterable[int], room: int) -> None:
+        self.room = room
+        for at in taken:
+            del self.texts[at]
+            self._posts[self.sayings[at].post] -= 1
+            if at in self._place_in:
+                one, place = self._place_in[at]
+                self._told_of[one].remove(place)
 
     def takes_short(self, at: int, length: int) -> bool:
         """Whether the saying fits in `length` characters, cut between words where it must be; then it is chosen."""
-        short = shorten(self.sayings[at].text, min(length, self.room - _JOIN))
-        return len(short) > len(ELLIPSIS) and self.takes(at, short)
+        short = _cut(self.sayings[at].text, min(length, self.room - _JOIN - self.marks(at)))
+        return bool(short) and self.takes(at, short)
+
+    def marks(self, at: int) -> int:
+        """How much longer the marks of what is left out become when this saying is chosen; they may become shorter."""
+        sides = self._is_left_out(at, at - 1) + self._is_left_out(at, at + 1)
+        return _MARK * (sides - bool(self._posts[self.sayings[at].post])) + _LONE_MARK * self._new_gaps(at)
+
+    def _is_left_out(self, at: int, beside: int) -> bool:
+        return (
+            0 <= beside < len(self.sayings)
+            and beside not in self.texts
+            and self.sayings[beside].post == self.sayings[at].post
+        )
+
+    def _new_gaps(self, at: int) -> int:
+        """How many more gaps the list of this saying has when it is chosen."""
+        if at not in self._place_in:
+            return 0
+        one, place = self._place_in[at]
+        told = self._told_of[one]
+        where = bisect(told, place)
+        before, after = told[where - 1 : where], told[where : where + 1]
+        gaps = [place - one_before > 1 for one_before in before] + [one_after - place > 1 for one_after in after]
+        closed = before and after and after[0] - before[0] > 1
+        return sum(gaps) - bool(closed)
+
+
+def _is_counted(sayings: Sequence[Saying], points: Points) -> bool:
+    """Whether a reader sees that a point is missing: 1, 2, 4."""
+    mark = sayings[points.sayings[0]].mark
+    return mark is not None and mark.number > 0 and len(points.sayings) > 1
+
+
+def _cut(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters, cut before a quotation, not within one; "" where nothing is left of it."""
+    short = shorten(text, limit)
+    if len(text) <= limit:
+        return short
+    end = len(short) - len(ELLIPSIS)
+    opened = next((start for start, after in quotations(text) if start < end < after), None)
+    if opened is not None:
+        short = shorten(text, opened + len(ELLIPSIS)) if opened else ""
+    elif is_qualifier(text[end:].lstrip()):
+        short = shorten(text, end)  # "The law is…", not "The law is void.…"
+    return "" if says_nothing(short) else short
 
 
 def _choose_claim(choice: _Choice) -> None:
     """The first saying that is more than a herald; with what follows it, where it says nothing by itself ("Okay.")."""
-    most = max(int(choice.budget * _LONGEST_CLAIM), _SHORTEST_POINT)
     told = [at for at, saying in enumerate(choice.sayings) if not saying.aside]
     for at in told[:2]:
+        bound = choice.sayings[at].bound and len(choice.sayings[at].text) <= choice.budget * _OF_BOUND_CLAIM
+        most = max(int(choice.budget * (_OF_BOUND_CLAIM if bound else _LONGEST_CLAIM)), _SHORTEST_POINT)
         choice.takes_short(at, most)
         if len(choice.sayings[at].text) >= _SAYS_NOTHING:
             return
@@ -131,9 +223,7 @@ def _choose_claim(choice: _Choice) -> None:
 def _choose_points(choice: _Choice, lists: Sequence[Points]) -> None:
     """Every list, if all of them fit; else the first with all its points, cut if need be; the others as they fit."""
     points = [at for one in lists for at in one.sayings]
-    if _length(choice, points) <= choice.room:
-        for at in points:
-            choice.takes(at)
+    if choice.takes_all(points):
         return
     for one in lists:
         if one.announced or _length(choice, one.sayings) <= choice.room * _OF_LISTS or _has_room(choice, one):
@@ -152,8 +242,10 @@ def _length(choice: _Choice, points: Iterable[int]) -> int:
 
 def _choose_list(choice: _Choice, points: Points) -> None:
     """The points of one list: whole, or all of them cut alike, or as many as fit."""
+    if choice.takes_all(points.sayings):
+        return
     new = [at for at in points.sayings if at not in choice.texts]
-    share = _share([len(choice.sayings[at].text) for at in new], choice.room)
+    share = _share([len(choice.sayings[at].text) for at in new], choice.room - sum(map(choice.marks, new)))
     if share < _SHORTEST_POINT // (2 if _is_dense(choice, new) else 1):
         for at in new:
             choice.takes(at)
@@ -186,24 +278,33 @@ def _choose_more(choice: _Choice) -> None:
         if choice.room < _TOO_SHORT:
             return
         if not _is_like(words[at], (words[other] for other in choice.texts)):
-            _take_with_answer(choice, at)
+            choice.takes_all(_kept_together(choice.sayings, at))
 
 
-def _take_with_answer(choice: _Choice, at: int) -> None:
-    """A question goes with what follows it, an answer with its question, or not at all."""
-    new = [one for one in _question_and_answer(choice.sayings, at) if one not in choice.texts]
-    if _length(choice, new) <= choice.room:
-        for one in new:
-            choice.takes(one)
+def _fill(choice: _Choice) -> None:
+    """What room is left, where a thread says much the same all along: its sayings as they come, the last one cut."""
+    for at, saying in enumerate(choice.sayings):
+        if choice.room >= _TOO_SHORT and not saying.aside:
+            choice.takes_all(_kept_together(choice.sayings, at))
+    for at, saying in enumerate(choice.sayings):
+        if choice.room - _JOIN - choice.marks(at) >= _SHORTEST_REST and at not in choice.texts and not saying.aside:
+            choice.takes_short(at, choice.room)
 
 
-def _question_and_answer(sayings: Sequence[Saying], at: int) -> tuple[int, ...]:
-    before, after = at - 1, at + 1
-    if at and sayings[before].post == sayings[at].post and _asks(sayings[before]):
-        return before, at
-    if _asks(sayings[at]) and after < len(sayings):
-        return at, after
-    return (at,)
+def _kept_together(sayings: Sequence[Saying], at: int) -> range:
+    """A question goes with what follows it, an answer with its question; so does a post that begins with "But"."""
+    first = last = at
+    while first and at - first < _MOST_TOGETHER and _follows_up(sayings, first):
+        first -= 1
+    while last + 1 < len(sayings) and last - at < _MOST_TOGETHER and _follows_up(sayings, last + 1, onward=True):
+        last += 1
+    return range(first, last + 1)
+
+
+def _follows_up(sayings: Sequence[Saying], at: int, *, onward: bool = False) -> bool:
+    """Whether the saying must not stand without the one before it, nor (`onward`) that one without it."""
+    before, saying = sayings[at - 1], sayings[at]
+    return saying.qualifies or (_asks(before) and (onward or before.post == saying.post))
 
 
 def _asks(saying: Saying) -> bool:
@@ -237,11 +338,11 @@ def _scores(choice: _Choice, words: Sequence[Mapping[str, None]]) -> dict[int, i
 
 
 def _is_due(choice: _Choice, at: int) -> bool:
-    """Whether the saying before it was told and needs it: a question, the bare name of a point ("Second, people.")."""
+    """Whether the saying before it was told and needs it: a question, the bare name of a point, what it qualifies."""
     before = choice.sayings[at - 1] if at else None
     if before is None or at - 1 not in choice.texts:
         return False
-    return _asks(before) or (before.mark is not None and len(before.text) < _TOO_SHORT)
+    return choice.sayings[at].qualifies or _asks(before) or (before.mark is not None and len(before.text) < _TOO_SHORT)
 
 
 _CODE_SIGNS = frozenset("(){};:=<>")
@@ -275,19 +376,45 @@ def _is_like(words: Mapping[str, None], others: Iterable[Mapping[str, None]]) ->
 
 
 def _told(words: Sequence[str], choice: _Choice) -> list[Passage]:
-    """What was chosen, in order; sayings that stand side by side in their post are one passage."""
+    """What was chosen, in order, with its marks; sayings that stand side by side in their post are one passage."""
     passages: list[Passage] = []
-    before: Saying | None = None
-    for at in sorted(choice.texts):
-        saying, text = choice.sayings[at], choice.texts[at]
-        gap = words[saying.post][before.end : saying.start] if before and before.post == saying.post else None
-        if gap is not None and not gap.strip() and not passages[-1].text.endswith(ELLIPSIS):
-            joint = "\n" if "\n" in gap else gap[:1]
+    gaps = _gaps(choice)
+    for at in sorted(choice.texts.keys() | gaps):
+        saying, text = choice.sayings[at], _marked(choice, at, passages)
+        joint = _joint(words, choice, at)
+        if joint and not passages[-1].text.endswith(ELLIPSIS):
             passages[-1] = Passage(text=passages[-1].text + joint + text, post=saying.post)
         else:
             passages.append(Passage(text=text, post=saying.post))
-        before = saying
     return passages
+
+
+def _gaps(choice: _Choice) -> set[int]:
+    """Of each gap in a list the first saying that is left out, if nothing else is told of its post."""
+    posts = {choice.sayings[at].post for at in choice.texts}
+    found = set()
+    for points in choice.lists:
+        told = [place for place, at in enumerate(points) if at in choice.texts]
+        found |= {points[before + 1] for before, after in pairwise(told) if after - before > 1}
+    return {at for at in found if choice.sayings[at].post not in posts}
+
+
+def _marked(choice: _Choice, at: int, passages: Sequence[Passage]) -> str:
+    """A saying with "…" before or behind it, where something of its post is left out; only "…" for one not told."""
+    saying, text = choice.sayings[at], choice.texts.get(at, ELLIPSIS)
+    if not saying.opens_post and not (passages and passages[-1].post == saying.post) and text != ELLIPSIS:
+        text = f"{ELLIPSIS} {text}"
+    after = choice.sayings[at + 1] if at + 1 < len(choice.sayings) else None
+    left_out = after is not None and after.post == saying.post and at + 1 not in choice.texts
+    return f"{text} {ELLIPSIS}" if left_out and not text.endswith(ELLIPSIS) else text
+
+
+def _joint(words: Sequence[str], choice: _Choice, at: int) -> str:
+    """What joins a saying to the one before it, which was told too; "" if they stand apart."""
+    if at - 1 not in choice.texts or choice.sayings[at - 1].post != choice.sayings[at].post:
+        return ""
+    gap = words[choice.sayings[at].post][choice.sayings[at - 1].end : choice.sayings[at].start]
+    return "" if gap.strip() else "\n" if "\n" in gap else gap[:1]
 
 
 def _summary(posts: Sequence[Post], words: Sequence[str], passages: Iterable[Passage]) -> Summary:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from urllib.parse import urlsplit
 
 from bot.model import Post
@@ -289,34 +290,88 @@ _HOOK = re.compile(
     re.IGNORECASE,
 )
 # Bounded, so that a megabyte of "!" is read once, not once from each of them. Danda, Arabic, Urdu, Ethiopic stops too.
-_STOP = re.compile(rf"[.!?…؟۔।॥።]{{1,16}}+[\"'”’»)\]]{{0,4}}+(?=\s)|[{_WIDE_STOP}]{{1,16}}+[」』”]?")
+_STOP = re.compile(rf"[.!?…؟۔।॥።]{{1,16}}+[\"'”’»“‘«)\]]{{0,4}}+(?=\s)|[{_WIDE_STOP}]{{1,16}}+[」』”]?")
 _LOOK = 16
 _SAYS_NOTHING = 8
-_TITLE_WITHIN = 2_000
-"""How much of a text its title is looked for in, in characters."""
+_TITLE_WITHIN, _TITLE_AMONG = 2_000, 20
+"""How many characters of how many posts a title is looked for in."""
+_LONGEST_SENTENCE = 100
+_LETTER_AS_EMOJI = re.compile(".\ufe0f\u20e3?|[0-9#*]\u20e3")
 _ABBREVIATION = re.compile(
     # A short number too: "am 3. Oktober", "No. 7. Next".
     r"(?:^|[\s(])(?:[A-Za-z]|\d{1,2}|(?:[A-Za-z]\.)+[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Gen|Col|Lt|Sen|Rep|Gov|vs|etc|approx|ca|cf|No|Nr|Jr|Sr)$"
 )
 
 
-def title_of(text: str, limit: int = 100) -> str:
+def title_of(text: str, limit: int = _LONGEST_SENTENCE) -> str:
     """The first sentence of `text` on one line, cut between words and never inside a link, at most `limit` long.
 
-    Numbering ("1/", "2/12") and a hook ("A thread 👇") are passed over if more text follows.
+    Numbering ("1/", "2/12"), a hook ("A thread 👇"), emoji and links alone are passed over if more text follows. A
+    quotation that is open where the sentence ends goes on to its end.
     """
-    lines = [line for line in map(_plain_line, clean(text[:_TITLE_WITHIN]).split("\n")) if line]
+    return _saying(text, limit) or shorten(" ".join(_lines(text)), limit)
+
+
+def title_of_posts(posts: Iterable[Post]) -> str:
+    """The title of a thread that has none: the first sentence that says something, else what its pictures show.
+
+    `Image: two people on a quay`, `3 images`; of a thread without words and pictures the emoji or the link that it is.
+    """
+    posts = tuple(islice(posts, _TITLE_AMONG))
+    texts = [words_of(post, _TITLE_WITHIN) for post in posts]
+    titles = chain(map(_saying, texts), (_pictured(posts),), map(title_of, texts))
+    return next(filter(None, titles), "")
+
+
+def _pictured(posts: Iterable[Post]) -> str:
+    shown = [media for post in posts for media in post.media]
+    # A thread of pictures and videos is named after its pictures: these have words more often.
+    shown = [media for media in shown if media.kind == "image"] or shown
+    if not shown:
+        return ""
+    kind = shown[0].kind
+    alt = next(filter(None, (one_line(media.alt[:_TITLE_WITHIN]) for media in shown)), "")
+    if alt:
+        return shorten(f"{kind.capitalize()}: {alt}", _LONGEST_SENTENCE)
+    return kind.capitalize() if len(shown) == 1 else f"{len(shown)} {kind}s"
+
+
+def _saying(text: str, limit: int = _LONGEST_SENTENCE) -> str:
+    """The first sentence that says something; "" if none does."""
+    lines = _lines(text)
     whole = " ".join(lines)
-    sentences = [sentence for line in lines for sentence in _sentences(line)]
-    for sentence in sentences:
-        if any(char.isalnum() for char in sentence) and not is_hook(sentence):
-            return shorten(_long_enough(sentence, whole), limit)
-    return shorten(whole, limit)
+    spans = list(_spans_of(lines))
+    for at, (start, end) in enumerate(spans):
+        if _says_something(whole[start:end]) and not is_hook(whole[start:end]):
+            quoted = _quotation_end(whole, start, end)
+            stop = next(stop for _, stop in spans[at:] if stop >= quoted)
+            # What says nothing by itself ("Okay.", "So.") goes on with what follows it.
+            return shorten(whole[start : stop if stop - start >= _SAYS_NOTHING else len(whole)], limit)
+    return ""
 
 
-def _long_enough(sentence: str, whole: str) -> str:
-    """A first sentence that says nothing by itself ("Okay.", "So."), with what follows it."""
-    return whole[whole.find(sentence) :] if len(sentence) < _SAYS_NOTHING else sentence
+def _lines(text: str) -> list[str]:
+    return [line for line in map(_plain_line, clean(text[:_TITLE_WITHIN]).split("\n")) if line]
+
+
+def _spans_of(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Where the sentences of these lines stand, once the lines are put together with a blank between them."""
+    offset = 0
+    for line in lines:
+        for start, end in sentence_spans(line):
+            yield offset + start, offset + end
+        offset += len(line) + 1
+
+
+def _says_something(sentence: str) -> bool:
+    """Whether there is more than emoji and links: `1️⃣`, `youtu.be/x`."""
+    words = WEB_LINK.sub(" ", _LETTER_AS_EMOJI.sub("", sentence)).split()
+    return any(any(map(str.isalnum, word)) and not _is_bare_link(word) for word in words)
+
+
+def _is_bare_link(word: str) -> bool:
+    host, slash, _ = word.partition("/")
+    return bool(slash) and "." in host.rstrip(".")
 
 
 def _plain_line(line: str) -> str:
@@ -324,8 +379,34 @@ def _plain_line(line: str) -> str:
     return without_number(line) or line
 
 
-def _sentences(line: str) -> Iterator[str]:
-    return (line[start:end] for start, end in sentence_spans(line))
+_QUOTES = {"“": "”", "„": "“”", "«": "»", "»": "«", "‘": "’", "‚": "‘’", "「": "」", "『": "』", '"': '"', "'": "'"}
+"""What opens a quotation, and what ends it."""
+
+
+def _quotation_end(text: str, start: int, end: int) -> int:
+    """Where the quotation ends that is open at `end` of a sentence; `end` if none is, or if it never ends."""
+    closing = ""
+    for at in range(start, len(text)):
+        if closing and text[at] in closing and not _is_apostrophe(text, at):
+            closing = ""
+            if at >= end:
+                return at + 1
+        elif not closing and at >= end:
+            return end
+        elif not closing and _opens(text, at):
+            closing = _QUOTES[text[at]]
+    return end
+
+
+def _opens(text: str, at: int) -> bool:
+    """Whether a quotation begins here. Marks that also end one, stand for inches or leave a letter out need room."""
+    if text[at] not in _QUOTES:
+        return False
+    return text[at] in "「『" or (not text[at - 1 : at].isalnum() and not text[at + 1 : at + 2].isspace())
+
+
+def _is_apostrophe(text: str, at: int) -> bool:
+    return text[at] in "'’‘" and text[at + 1 : at + 2].isalnum()
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_TITLE, Tamer, count
 from bot.model import Alert, Batch, Entry, Limits
-from bot.text import one_line, shorten, words_of
-from bot.text import title_of as title_in
+from bot.text import one_line, shorten, title_of_posts
 
 _REPLY = "Re: "
-_TITLE_WITHIN, _TITLE_AMONG = 4_000, 5
-"""How many characters of how many posts a title is looked for in."""
 _SHORTEST = 12
 """A title cut shorter than that says less than what stands behind it."""
 
@@ -36,11 +33,9 @@ def alert_title(alerts: Sequence[Alert]) -> str:
 
 
 def thread_title(entry: Entry, tame: Tamer) -> str:
-    """A thread's own title, or else the first sentence that says something."""
+    """A thread's own title, or else what its posts say or show."""
     said = tame.line(entry.title, LONGEST_TITLE)
-    firsts = (words_of(post, _TITLE_WITHIN) for post in entry.posts[:_TITLE_AMONG])
-    found = said or next((title for words in firsts if (title := title_in(words))), "")
-    return said or tame.line(found, LONGEST_TITLE) or "New thread"
+    return said or tame.line(title_of_posts(entry.posts), LONGEST_TITLE) or "New thread"
 
 
 def change(told: Told) -> str:

@@ -226,7 +226,8 @@ def _byline(told: Told, facts: Facts, frame: Frame) -> Iterator[str]:
 def _notes(told: Told) -> tuple[str, ...]:
     if not told.entry.whole:
         return (ONLY_BEGINNING,)
-    reason = incomplete(told.entry.posts, told.entry.post_count)
+    # That a post was removed is said already: it is not missing.
+    reason = incomplete(told.entry.posts, told.entry.post_count, told.growth.removed if told.growth else ())
     return (f"Probably incomplete: {one_line(reason)}.",) if reason else ()
 
 

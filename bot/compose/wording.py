@@ -17,6 +17,7 @@ LONGEST_NAME = 80
 LONGEST_TITLE = 300
 LONGEST_LINE = 400
 
+
 def count(number: int, what: str) -> str:
     """`1 post`, `2 posts`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot.model import Entry, Media, Post
 from bot.render.look import PICTURE_TYPES, Look
-from bot.text import is_web_link, one_line, reading_minutes, shorten, split_links, title_of, words_of
+from bot.text import is_web_link, one_line, reading_minutes, shorten, split_links, title_of_posts, words_of
 from bot.times import in_words, rfc3339
 
 if TYPE_CHECKING:
@@ -112,8 +112,7 @@ def _view(entry: Entry, look: Look, direction: str) -> _View:
 
 
 def _title(entry: Entry) -> str:
-    said = one_line(entry.title) or next((title for post in entry.posts if (title := title_of(post.text))), "")
-    return shorten(said, _LONGEST_TITLE) or "Thread"
+    return shorten(one_line(entry.title), _LONGEST_TITLE) or title_of_posts(entry.posts) or "Thread"
 
 
 def _facts(entry: Entry) -> Iterator[str]:

@@ -17,10 +17,10 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from bot.errors import ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
 from bot.http import is_challenge
-from bot.model import Author, Entry, Post
+from bot.model import Author, Entry
 from bot.sources import html
 from bot.sources.threadreader_posts import attribute, classes, read_post
-from bot.text import title_of
+from bot.text import title_of_posts
 
 T = TypeVar("T")
 
@@ -126,7 +126,7 @@ def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
         key=key,
         url=thread_url(asked.base_url, key),
         author=author,
-        title=_title(posts),
+        title=title_of_posts(posts),
         aliases=_aliases(tree, nodes[0], key),
         published=time_of(key, attribute(time, "data-time") if time is not None else ""),
         post_count=count if count is not None else len(posts),
@@ -362,7 +362,7 @@ def _entry(card: Card, asked: Asked, author: Author) -> Entry:
         key=card.key,
         url=thread_url(asked.base_url, card.key),
         author=author,
-        title=_title(posts),
+        title=title_of_posts(posts),
         published=time_of(card.key, _data_time(card.node)),
         post_count=_card_count(card.node),
         posts=posts,
@@ -395,10 +395,6 @@ def _aliases(tree: LexborHTMLParser, first_post: LexborNode, key: str) -> tuple[
     ids = [attribute(first_post, "data-tweet")]
     ids += [_matched(_THREAD, attribute(node, "content")) for node in tree.css('meta[property="og:url"]')]
     return tuple(dict.fromkeys(one for one in ids if re.fullmatch(r"\d{1,19}", one) and one != key))
-
-
-def _title(posts: Iterable[Post]) -> str:
-    return title_of(_first(post.text for post in posts if post.text) or "")
 
 
 def _is_post(node: LexborNode) -> bool:

@@ -17,7 +17,7 @@ from selectolax.lexbor import LexborHTMLParser
 from bot.channels.services import GROUP_PINGS, MAIL_LIMITS, MATRIX_LIMITS, SLACK_LIMITS
 from bot.compose import MAY_REPEAT, ONLY_BEGINNING, compose
 from bot.compose.forms import size_of
-from bot.model import Alert, Author, Batch, Delivery, Entry, Item, Limits, Message, Post
+from bot.model import Alert, Author, Batch, Delivery, Entry, Item, Limits, Media, Message, Post
 from bot.policy import Policy
 from bot.text import clean
 from tests.hostile.readers import MAIL_WITH_IMAGES, MATRIX, read_html
@@ -135,6 +135,14 @@ def test_an_unreadable_thread_still_has_title_and_link() -> None:
         "Ada Example (@ada_example) · 21 November 2026, 18:04 CET",
         "https://threads.example/thread/100.html",
     ]
+
+
+@pytest.mark.parametrize(("alt", "title"), [("two people on a quay", "Image: two people on a quay"), ("", "3 images")])
+def test_a_thread_of_pictures_is_named_after_them(alt: str, title: str) -> None:
+    """After the first that is described; without a description, after how many they are."""
+    media = (Media(kind="image", url="https://i.example/1.jpg", alt=alt),) * 3
+
+    assert noted(entry(title="", posts=(Post(id="1", text="", media=media),))).title == f"Ada Example: {title}"
 
 
 def test_mentions_of_a_reply_go_and_others_stay() -> None:

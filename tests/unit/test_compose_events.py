@@ -356,6 +356,15 @@ def test_a_gap_is_said() -> None:
     assert "(Probably incomplete: " in told(replace(BRIDGES, posts=posts, post_count=5)).text
 
 
+def test_a_gap_that_a_removed_post_left_is_told_once() -> None:
+    """As removed, not as missing too."""
+    posts = tuple(Post(id=str(n), text=f"{n}/6 Words of the post number {n}.") for n in range(1, 7))
+    before, after = (replace(BRIDGES, posts=some, post_count=len(some)) for some in (posts, posts[:2] + posts[3:]))
+    text = told(happened(after, "grown", before=before)).text
+
+    assert "removed: 3/6 Words of the post number 3." in text and "incomplete" not in text
+
+
 def test_the_order_of_a_notice() -> None:
     """Who, where, the words, what else there is, and notes at the end."""
     message = compose(batch(entry(), doubtful=True), WIDE, zone=PARIS, policies=[FULL])

@@ -188,6 +188,14 @@ def test_a_title_is_made_of_the_first_post_that_says_something():
     assert texts(page(replace(ESSAY, title="")), "h1") == ["Why do bridges hum?"]
 
 
+def test_a_thread_of_pictures_is_named_after_them():
+    """As in the notice about it."""
+    quay = Media(kind="image", url="https://i.example/1.jpg", alt="two people on a quay")
+    pictured = replace(ESSAY, title="", posts=(Post(id="1", text="", media=(quay,)),))
+
+    assert texts(page(pictured), "title, h1") == ["Image: two people on a quay"] * 2
+
+
 def test_nothing_of_a_hostile_text_is_live():
     """Also where pictures are loaded and notes are said, no text of an author acts; nor does a server's reason."""
     look = replace(LOOK, pictures={"https://img.example/1.jpg": png()})

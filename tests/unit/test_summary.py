@@ -72,10 +72,15 @@ def places(entry: Entry, summary: Summary) -> list[tuple[int, int, int]]:
     found: list[tuple[int, int, int]] = []
     for passage in summary.passages:
         words = " ".join(words_of(entry.posts[passage.post]).split())
-        kept = " ".join(passage.text.split()).removesuffix("…")
+        kept = unmarked(" ".join(passage.text.split()))
         before = [at for post, _, at in found if post == passage.post]
         found.append((passage.post, len(before), words.find(kept, max(before, default=-1) + 1)))
     return found
+
+
+def unmarked(text: str) -> str:
+    """A passage without what says that something is left out."""
+    return text.removesuffix("…").removesuffix(" ").removeprefix("… ")
 
 
 def cuts(entry: Entry, summary: Summary) -> list[tuple[str, int]]:
@@ -83,7 +88,7 @@ def cuts(entry: Entry, summary: Summary) -> list[tuple[str, int]]:
     found = []
     for passage in summary.passages:
         words = re.sub(r"\s+", " ", words_of(entry.posts[passage.post]))
-        kept = re.sub(r"\s+", " ", passage.text).removesuffix("…")
+        kept = unmarked(re.sub(r"\s+", " ", passage.text))
         start = words.find(kept)
         found += [(words, start), (words, start + len(kept))]
     return found
@@ -257,6 +262,106 @@ def test_a_list_within_a_sentence_is_not_what_was_announced() -> None:
     told = said(highlights(thread("5", "Six habits make better writers.", *habits).posts))
 
     assert [verb for verb in verbs if f"They {verb}" not in told] == []
+
+
+REST = "The rest of it is about other things, of which there are many in our town. " * 12
+QUALIFIED = (
+    ("The state must repay the money, with interest.", "But only to those who sued."),
+    ("The law is void.", "Except for section 4, which stands."),
+    ("Cllr Moore moves to delay the vote to March.", "Defeated 18–23."),
+    ("'We were told in 2019 that the wall would hold until 2060.", "It will not.'"),
+    ("“We were told in 2019 that the wall would hold.", "Our children were told so.”"),
+    ("La loi est nulle dans son ensemble.", "Sauf pour les écoles."),
+    ("Das Gesetz gilt von heute an für alle.", "Aber nur für zwei Jahre."),
+    ("La ley es nula desde hoy.", "Pero no para todos."),
+    ("La legge è nulla da oggi.", "Tranne che per le scuole."),
+    ("A lei é nula a partir de hoje.", "Exceto para as escolas."),
+    ("De wet is nietig vanaf vandaag.", "Behalve voor de scholen."),
+)
+
+
+@pytest.mark.parametrize(("claim", "qualifier"), QUALIFIED)
+def test_a_qualifier_stays_with_what_it_qualifies(claim: str, qualifier: str) -> None:
+    """Both are told, or neither: one alone turns the meaning round. A cut within them is seen."""
+    entry = thread("5", f"Here is what I heard today in the town hall. {claim} {qualifier} {REST}", REST)
+    for budget in range(60, 700, 7):
+        told = said(highlights(entry.posts, budget=budget))
+
+        assert (f"{claim} {qualifier[:3]}" in told) == (claim in told)
+        assert (f"{claim} {qualifier}" in told) == (qualifier in told)
+
+
+@pytest.mark.parametrize(("claim", "qualifier"), QUALIFIED)
+def test_a_claim_comes_with_its_qualifier(claim: str, qualifier: str) -> None:
+    """Also where the thread begins with it."""
+    assert texts(thread("5", f"{claim} {qualifier} {REST}"), 300)[0].startswith(f"{claim} {qualifier}")
+
+
+def test_a_post_that_takes_back_comes_with_the_one_before() -> None:
+    """ "But …" at the start of the next post is needed as much."""
+    posts = (
+        "The town is loud at night. " + REST,
+        "The court has annulled the whole law.",
+        "But only for our town.",
+        REST,
+    )
+    for budget in range(150, 600, 50):
+        told = said(highlights(thread("5", *posts).posts, budget=budget))
+
+        assert ("annulled" in told) == ("only for our town" in told)
+
+
+def test_what_is_left_out_of_a_post_is_marked() -> None:
+    """At its beginning, in its middle, at its end; nothing where it is told whole."""
+    entry = thread("5", "One bridge hums. A cat sat there. The bridge hums at night.", "All is well now.")
+    sentences = ("One bridge hums.", "A cat sat there.", "The bridge hums at night.")
+    for budget in range(30, 80):
+        told = " ".join(p.text for p in highlights(entry.posts, budget=budget).passages if p.post == 0)
+        marked = " ".join(sentence if sentence in told else "…" for sentence in sentences)
+
+        assert told == marked.replace("… …", "…")
+
+
+def test_a_beginning_left_out_is_marked() -> None:
+    """The second sentence of a post does not look like its first."""
+    told = texts(MADE["story"])
+
+    assert MADE["story"].posts[1].text.startswith("He was no clockmaker. He was a tram driver")
+    assert [text[:21] for text in told if text.startswith("…")] == ["… He was a tram drive"]
+
+
+@pytest.mark.parametrize("budget", range(40, 400, 12))
+def test_no_quotation_is_cut_open(made, budget: int) -> None:
+    """It is told to its end, or not at all."""
+    quoted = "“The wall will hold until 2060, as long as nobody digs. Many will dig.”"
+    entry = thread("5", f"The engineer came to our meeting and said {quoted} Then he left. {REST}", REST)
+    told = said(made(entry.posts, budget=budget))
+
+    assert "“" not in told or quoted in told
+
+
+def test_a_point_left_out_of_a_list_is_marked() -> None:
+    """One to six, eight to thirteen: the reader sees that the seventh is missing."""
+    points = [f"{n}. Bridge {n} hums {'at noon and at night ' * (9 if n == 7 else 1)}so." for n in range(1, 14)]
+    told = texts(thread("5", "Thirteen bridges of our town, and how they hum: 13 of them.", *points), 500)
+
+    assert told[7] == "…"
+    assert [text[:2] for text in told[6:9:2]] == ["6.", "8."]
+
+
+def test_posts_that_are_alike_use_the_budget() -> None:
+    """A diary says much the same each day; that is no reason to say nothing of it."""
+    posts = tuple(Post(id=str(n), text=f"Day {n}: the bridge hums in the wind again.") for n in range(60))
+
+    assert length(highlights(posts)) >= length(preview(posts)) - 60
+    assert length(highlights(posts)) > 500
+
+
+def test_sentences_that_are_alike_use_the_budget() -> None:
+    """Also in one post."""
+    posts = (Post(id="1", text="The mayor lied. " * 60), Post(id="2", text="The mayor lied again. " * 60))
+
+    assert length(highlights(posts)) > 500
 
 
 def test_a_preview_is_the_beginning() -> None:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.text import clean, is_web_link, json_document, one_line, reading_minutes, shorten, split_links, title_of
+from bot.model import Media, Post
+from bot.text import (
+    clean,
+    is_web_link,
+    json_document,
+    one_line,
+    reading_minutes,
+    shorten,
+    split_links,
+    title_of,
+    title_of_posts,
+)
 
 FAMILY = "👨‍👩‍👧‍👦"
 FRANCE = "🇫🇷"
@@ -95,6 +107,26 @@ def test_clean_text_can_be_encoded_and_stays_clean(text: str) -> None:
         ("橋はなぜ鳴るのか。風のためである。", "橋はなぜ鳴るのか。"),
         ("“Why?” she asked. Nobody knew.", "“Why?” she asked."),
         ("no end", "no end"),
+        (
+            "'We were told in 2019 that the wall would hold until 2060. It will not.' Here is why.",
+            "'We were told in 2019 that the wall would hold until 2060. It will not.'",
+        ),
+        (
+            "She said: “The wall holds. I promise.” and left at once. Nobody laughed.",
+            "She said: “The wall holds. I promise.” and left at once.",
+        ),
+        ("He wrote: „Es hält. Sicher.“ Dann ging er.", "He wrote: „Es hält. Sicher.“"),
+        ("『壁は持つ。約束する。』と彼は言った。終わり。", "『壁は持つ。約束する。』"),
+        ('It is 6" wide and 7" tall. That is much.', 'It is 6" wide and 7" tall.'),
+        ("It's the dogs' wall and it fell. It wasn't ours.", "It's the dogs' wall and it fell."),
+        ('A quotation "without an end is no quotation. Really.', 'A quotation "without an end is no quotation.'),
+        (
+            f"“A quotation goes on. {'It goes on. ' * 20}It ends.” Then more.",
+            f"“A quotation goes on. {'It goes on. ' * 6}It…",
+        ),
+        ("https://a.example/x\nReal words follow", "Real words follow"),
+        ("youtu.be/abc. 🎬 👇\n1️⃣\nReal words follow", "Real words follow"),
+        ("https://a.example/x", "https://a.example/x"),
         ("👇👇👇\nReal words", "Real words"),
         ("👇", "👇"),
         ("", ""),
@@ -104,6 +136,42 @@ def test_clean_text_can_be_encoded_and_stays_clean(text: str) -> None:
 def test_a_title_is_the_first_sentence(text: str, title: str) -> None:
     """Hooks, numbering and abbreviations do not mislead it."""
     assert title_of(text) == title
+
+
+def pictured(*alts: str, kind: str = "image", text: str = "") -> Post:
+    """A post with such media."""
+    media = tuple(Media(kind=kind, url=f"https://i.example/{n}", alt=alt) for n, alt in enumerate(alts))  # type: ignore[arg-type]
+    return Post(id="1", text=text, media=media)
+
+
+@pytest.mark.parametrize(
+    ("posts", "title"),
+    [
+        ((pictured("two people on a quay", "fog"),), "Image: two people on a quay"),
+        ((pictured(""),), "Image"),
+        ((pictured(""), pictured("", "")), "3 images"),
+        ((pictured("", kind="video"),), "Video"),
+        ((pictured("", "", kind="video"), pictured("a quay")), "Image: a quay"),
+        ((pictured("a quay", text="👇"),), "Image: a quay"),
+        ((pictured("a quay", text="https://t.example/x"), Post(id="2", text="Words here.")), "Words here."),
+        ((Post(id="1", text="👇"), Post(id="2", text="🙂")), "👇"),
+        ((Post(id="1", text="@bob Words here.", reply_to=("bob",)),), "Words here."),
+        ((), ""),
+    ],
+)
+def test_a_thread_without_a_title_is_named_after_its_words_or_pictures(posts: tuple[Post, ...], title: str) -> None:
+    """Words first, then what the first picture that is described shows, then how many there are."""
+    assert title_of_posts(posts) == title
+
+
+def test_a_title_of_hostile_posts_comes_soon_and_on_one_line() -> None:
+    """Megabytes of quotes and of descriptions, and thousands of posts."""
+    posts = [pictured("a\n\u202e" * 500_000, text="“'\"« " * 200_000)] * 10_000
+    started = time.monotonic()
+    title = title_of_posts(posts)
+
+    assert time.monotonic() - started < 1
+    assert title == one_line(title) and len(title) <= 100
 
 
 @given(NASTY, st.integers(min_value=1, max_value=120))

@@ -15,7 +15,7 @@ from bot.sources import html
 from bot.sources.threadreader import TRY_AGAIN, Bookmark, ThreadReader
 from bot.sources.threadreader_addresses import locate
 from bot.sources.threadreader_pages import parse_listing, parse_thread, time_of
-from bot.text import title_of
+from bot.text import title_of, words_of
 from tests import pages
 from tests.pages import LOUD, PETRA, asked, thread
 from tests.shared import shared
@@ -70,7 +70,7 @@ def test_title_is_the_first_post(name):
     question = json.loads((pages.DATA / name / "asked.json").read_text("utf-8"))
     entry = parse_thread(pages.page(name), asked(question["handle"]), question["thread"]).entry
 
-    assert entry.title == title_of(entry.posts[0].text)
+    assert entry.title == title_of(words_of(entry.posts[0]))
 
 
 class Plain(HTMLParser):
