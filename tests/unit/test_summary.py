@@ -234,7 +234,7 @@ def test_points_that_are_too_many_are_told_whole() -> None:
     told = texts(thread("5", "Thirty things I saw: 30 of them, one a year.", *points))
 
     assert len(told) > 6
-    assert [text for text in told if text.endswith("…")] == []
+    assert [text for text in told if text.endswith("…") and not text.endswith(". …")] == []
 
 
 def test_points_are_cut_alike_where_all_fit() -> None:
@@ -366,12 +366,10 @@ def test_sentences_that_are_alike_use_the_budget() -> None:
 
 def test_a_short_sentence_that_comes_back_is_told_once() -> None:
     """ "Why is that?" at the end of each post is no highlight twenty times."""
-    posts = (
-        f"Bridge {n} of {'abcdefghij'[n]}-town hums in {1900 + n} for its handrail. Why is that?" for n in range(9)
-    )
-    told = said(highlights(thread("5", *posts, "Nobody here can tell. " * 3, REST).posts, budget=300))
+    posts = (f"Day {n}: the bridge hums in the wind again, and I hear it. Why is that? We ask." for n in range(60))
+    told = texts(thread("5", *posts))
 
-    assert told.count("Why is that? …") <= 1
+    assert len([text for text in told if text.startswith("… Why is that?")]) <= 1
 
 
 def test_a_cut_is_no_full_stop_before_a_qualifier() -> None:
