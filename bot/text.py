@@ -344,7 +344,7 @@ def _saying(text: str, limit: int = _LONGEST_SENTENCE) -> str:
     for at, (start, end) in enumerate(spans):
         if _says_something(whole[start:end]) and not is_hook(whole[start:end]):
             quoted = _quotation_end(whole[start:], end - start)
-            stop = next(stop for _, stop in spans[at:] if stop >= start + quoted)
+            stop = next((stop for _, stop in spans[at:] if stop >= start + quoted), end)
             # What says nothing by itself ("Okay.", "So.") goes on with what follows it.
             return shorten(whole[start : stop if stop - start >= _SAYS_NOTHING else len(whole)], limit)
     return ""

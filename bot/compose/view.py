@@ -322,9 +322,13 @@ def _whole(posts: Iterable[Post], frame: Frame) -> Iterator[Words]:
 
 
 def _edited(grown: Growth, start: int, frame: Frame) -> Iterator[Words]:
-    """What edited posts say, each with what it said before."""
+    """What edited posts say, each with what it said before, up to the one with which they are too long."""
+    length = 0
     for number, (post, was) in enumerate(zip(grown.edited, grown.were, strict=True), start):
+        if length > frame.most:
+            return
         before, now = reworded(_said(clipped(was, frame.most)), _said(clipped(post, frame.most)))
+        length += len(before) + len(now)
         for mark, text in (("edited", now), ("was", before)):
             if text:
                 yield Words(text=frame.tame(text), post=number, mark=mark)
