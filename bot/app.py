@@ -175,7 +175,7 @@ def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str,
     """The flow, joined to what was opened for it."""
     sources = build_sources(settings, http, clock)
     poller = build_poller(settings, store, sources, clock)
-    dispatcher = build_dispatcher(settings, store, channels, poller.router, clock)
+    dispatcher = build_dispatcher(settings, store, channels, poller, clock)
     return App(
         settings=settings,
         clock=clock,
@@ -225,13 +225,15 @@ def build_router(settings: Settings, sources: Mapping[str, Source]) -> Router:
 
 
 def build_dispatcher(
-    settings: Settings, store: Store, channels: Mapping[str, Channel], router: Router, clock: Clock
+    settings: Settings, store: Store, channels: Mapping[str, Channel], poller: Poller, clock: Clock
 ) -> Dispatcher:
-    """What sends notices."""
+    """What sends notices. It takes turns with the looks where both write rows of the outbox."""
+    router, deciding = poller.router, poller.deciding
     return Dispatcher(
         store=store,
         channels=channels,
         router=router,
+        deciding=deciding,
         zone=settings.zone,
         clock=clock,
         monotonic=_seconds(),

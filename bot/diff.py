@@ -25,7 +25,7 @@ from bot.model import (
     Known,
     PollInput,
 )
-from bot.routing import Routing, digest, queued
+from bot.routing import Routing, hashed, queued
 from bot.schedule import WHOLE_WITHIN, next_look, next_relook
 
 
@@ -36,7 +36,11 @@ class Verdict:
     new: tuple[Entry, ...] = ()
     old: tuple[Entry, ...] = ()
     grown: tuple[Known, ...] = ()
-    """Known threads that have more posts now than was known."""
+    """Known threads of which the listing says that they have more posts than it said before."""
+    recounted: tuple[Known, ...] = ()
+    """Known threads that have fewer posts than before, by the listing; or more, on a page where most of them have:
+    there the site counts otherwise now, and no thread has grown for it.
+    """
     unseen_below: bool = False
     """The page's oldest thread is itself new, so there may be more news on the next page."""
 
@@ -56,22 +60,31 @@ def judge(state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known]
     new = tuple(e for e in unknown if _is_news(e, state.horizon))
     old = tuple(e for e in unknown if not _is_news(e, state.horizon))
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
-    grown = _grown([(e, known[e.key]) for e in once if e.key in known])
-    return Verdict(new=new, old=old, grown=grown, unseen_below=last is not None and last in new)
+    pairs = [(e, known[e.key]) for e in once if e.key in known]
+    more = tuple(replace(k, listed=e.post_count) for e, k in pairs if _has_more(e, k))
+    fewer = tuple(replace(k, listed=e.post_count) for e, k in pairs if 0 < (e.post_count or 0) < _listed(e, k))
+    counted_otherwise = len(more) >= RECOUNT and len(more) * 2 > len(pairs)
+    return Verdict(
+        new=new,
+        old=old,
+        grown=() if counted_otherwise else more,
+        recounted=(*fewer, *more) if counted_otherwise else fewer,
+        unseen_below=last is not None and last in new,
+    )
 
 
 RECOUNT = 4
 """So many known threads that have more posts at once, of one author, were counted otherwise; they did not all grow."""
 
 
-def _grown(pairs: Sequence[tuple[Entry, Known]]) -> tuple[Known, ...]:
-    grown = tuple(known for entry, known in pairs if _has_more(entry, known))
-    return () if len(grown) >= RECOUNT and len(grown) * 2 > len(pairs) else grown
+def _listed(entry: Entry, known: Known) -> int:
+    """How many posts the listing said before that the thread has."""
+    return known.listed or known.post_count or entry.post_count or 0
 
 
 def _has_more(entry: Entry, known: Known) -> bool:
-    followed = known.state in ("baseline", "announced", "filtered") and known.gone_at is None
-    return followed and (entry.post_count or 0) > (known.post_count or entry.post_count or 0)
+    before = _listed(entry, known)
+    return known.state in ("baseline", "announced", "filtered") and (entry.post_count or 0) > before
 
 
 def to_look_at(grown: Iterable[Known], now: datetime) -> tuple[Known, ...]:
@@ -148,10 +161,14 @@ def duplicate(entry: Entry, of: Known, now: datetime) -> Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """A new thread as far as it could be read; `looks` counts the failed reads of its own page so far."""
+    """A new thread as far as it could be read; `looks` counts the failed reads of its own page so far. `listed`: how
+    many posts the listing says it has. `before`: what is known of it, where it is announced once more.
+    """
 
     entry: Entry
     looks: int = 0
+    listed: int | None = None
+    before: Known | None = None
     routing: Routing = field(default_factory=Routing)
 
 
@@ -177,7 +194,7 @@ def _to_channel(channel: str, ordered: Sequence[News], now: datetime, burst: int
     at_once = [item.entry for item, route in routed if route.slot is None]
     for item, route in routed:
         together = at_once if len(at_once) > burst else [item.entry]
-        batch = digest(channel, *(f"{entry.feed_id} {entry.key}" for entry in together))
+        batch = hashed(channel, *(f"{entry.feed_id} {entry.key}" for entry in together))
         if item.entry.whole:
             yield queued(route, item.entry, now, batch=batch)
         else:
@@ -237,12 +254,15 @@ _WAITS = "waits until the whole thread can be read, for an hour at the most"
 
 def _as_news(item: News, now: datetime, jitter: float) -> Known:
     entry, routing = item.entry, item.routing
-    version = 1 if entry.whole else 0
+    version = entry.version if entry.whole else 0
     found = replace(
-        _known(entry, "announced" if entry.whole else "waiting", now),
+        _known(entry, "announced" if entry.whole else "waiting", item.before.first_seen if item.before else now),
         version=version,
         told=version,
+        updates=item.before.updates if item.before else 0,
+        updated_at=item.before.updated_at if item.before else None,
         read_at=now if entry.whole else None,
+        listed=None if item.listed == entry.post_count else item.listed,
         queued=tuple(sorted(route.channel for route in routing.routes)),
         filtered=routing.reasons,
     )

@@ -12,20 +12,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Literal
 
 from bot import schedule
 from bot.compose import alert_title, compose
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
-from bot.model import Batch, ChannelState, Delivery, Item, Subscription
+from bot.model import Batch, ChannelState, Delivery, Item, Message, Subscription
 from bot.policy import Policy
 from bot.protocols import Channel, Clock, Store
 from bot.routing import Router, held_until
+from bot.threads import Threads
 
 log = logging.getLogger(__name__)
 
 Outcome = Literal["sent", "pending", "unknown", "dead"]
 
+COMPOSE_WITHIN = 60.0
+"""Seconds that making one message may take."""
+MOST_COMPOSED = 1_000
+"""Messages that are made at once: each lane makes one at a time, so there are never more than channels."""
 SETTLE_WITHIN = 2.0
 """Seconds that saving an outcome may still take while the program is being stopped."""
 
@@ -39,6 +45,10 @@ class Dispatched:
     started: float
     """When the send began, on the monotonic clock."""
     error: str = ""
+
+
+class Unsendable(ChannelError):
+    """A message of several that this program cannot make: what is wrong with one must not hold up the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +70,11 @@ class Dispatcher:
     clock: Clock
     monotonic: Callable[[], float]
     chance: Callable[[], float]
+    deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a batch is claimed: a look that has just read its rows must not write them again as waiting."""
     redact: Callable[[str], str] = str
     """Blots secrets out of a channel's reasons before they are stored: one of somebody else's may quote them."""
+    _composing: Threads = field(default_factory=lambda: Threads("composing", most=MOST_COMPOSED))
     _ready: set[str] = field(default_factory=set)
     _unsaved: dict[str, tuple[tuple[Delivery, ...], ChannelState]] = field(default_factory=dict)
     _ears: dict[int, list[Dispatched]] = field(default_factory=dict)
@@ -95,7 +108,7 @@ class Dispatcher:
         now = self.clock()
         if state.next_try_at is not None and now < state.next_try_at:
             return None
-        claimed = await self._claim(name, now)
+        claimed = await self._claim(name, state, now)
         if claimed is None:
             return None
         batch, policies = claimed
@@ -109,18 +122,23 @@ class Dispatcher:
             sends.append(dispatched)
         return dispatched
 
-    async def _claim(self, name: str, now: datetime) -> tuple[Batch, Sequence[Policy]] | None:
+    async def _claim(self, name: str, state: ChannelState, now: datetime) -> tuple[Batch, Sequence[Policy]] | None:
         """The next due batch that may go now, and how each of its items is told.
 
         What comes due in quiet hours (a further try, say, or after the settings changed) is put off to their end.
         """
-        while (batch := await self.store.claim(name, now)) is not None:
+        while (batch := await self._claimed(name, now)) is not None:
             policies = await self._policies(batch, now)
             ends = [end for policy in policies if (end := held_until(policy, now)) is not None]
             if not ends:
                 return batch, policies
-            await self.store.settle(schedule.put_off(batch, max(ends)))
+            self._unsaved[name] = schedule.put_off(batch, max(ends)), state
+            await self._save(name)
         return None
+
+    async def _claimed(self, name: str, now: datetime) -> Batch | None:
+        async with self.deciding:
+            return await self.store.claim(name, now)
 
     async def _policies(self, batch: Batch, now: datetime) -> list[Policy]:
         starts = [await self.store.poll_input(feed.id) for feed in batch.feeds]
@@ -139,8 +157,23 @@ class Dispatcher:
             self._ready.add(channel.name)
         told_by = policies or [self.router.own(channel.name)] * len(batch.items)
         own = self.router.policies.channels.get(channel.name)
-        message = compose(batch, channel.limits, zone=own.zone if own else self.zone, policies=told_by)
+        zone = own.zone if own else self.zone
+        message = await self._composed(channel, partial(compose, batch, channel.limits, zone=zone, policies=told_by))
         return Sent(title=message.title, receipt=await channel.send(message))
+
+    async def _composed(self, channel: Channel, compose: Callable[[], Message]) -> Message:
+        """The message, made in a thread: 300 long threads take seconds, in which every other lane would wait."""
+        if self._composing.full:
+            raise ChannelError(channel.name, "earlier messages are still being made")
+        job = self._composing.start(compose)
+        try:
+            await job.wait(COMPOSE_WITHIN)
+        except TimeoutError:
+            raise ChannelError(channel.name, f"the message was not made within {COMPOSE_WITHIN:g} s") from None
+        if job.error is not None:
+            raise job.error
+        message: Message = job.result
+        return message
 
     async def _send(
         self, channel: Channel, batch: Batch, policies: Sequence[Policy], before: ChannelState
@@ -159,12 +192,16 @@ class Dispatcher:
             raise
         except Exception as error:  # a thread that cannot be composed must not block what is behind it
             log.exception("delivery %s to %s: this program failed", batch.id, channel.name)
+            if len(batch.items) > 1:
+                return Unsendable(channel.name, f"{type(error).__name__} in this program; each is sent by itself")
             return ChannelRejected(channel.name, f"{type(error).__name__} in this program, see the log")
 
     async def _settle(self, batch: Batch, done: Sent | ChannelError, before: ChannelState) -> Outcome:
         now = self.clock()
         if isinstance(done, Sent):
             deliveries, state = schedule.after_sent(batch, now, title=done.title, receipt=done.receipt)
+        elif isinstance(done, Unsendable):
+            deliveries, state = schedule.apart(batch, done, now), before
         else:
             deliveries, state = schedule.after_error(batch, done, before, now, jitter=self.chance())
         outcome = deliveries[0].state

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bot.language import language_of
 from bot.model import Entry, Media, Post
-from bot.text import is_web_link, reading_minutes, split_links, words_of
+from bot.text import LONGEST_POST, is_web_link, reading_minutes, split_links, words_of
 
 _MOST_POSTS = 1_000
 _MOST_CHARACTERS = 200_000
@@ -53,16 +53,16 @@ class Facts:
     quotes: tuple[str, ...] = ()
 
 
-def facts_of(entry: Entry) -> Facts:
-    """The facts of a thread, as far as it was read. Of a huge one the beginning is looked at."""
+def facts_of(entry: Entry, *, most: int = _MOST_CHARACTERS) -> Facts:
+    """The facts of a thread, as far as it was read. Of a huge one the beginning is looked at, `most` characters."""
     posts = entry.posts[:_MOST_POSTS]
-    words = _words(posts)
+    words = _words(posts, most)
     prose = [piece for text in words for piece, is_link in split_links(text) if not is_link]
     media = [item for post in entry.posts for item in post.media]
     images = [item for item in media if item.kind == "image"]
     return Facts(
         posts=max(entry.post_count or 0, len(entry.posts)),
-        minutes=_minutes(entry, words),
+        minutes=_minutes(entry, words, most),
         language=language_of("".join(prose)[:_LANGUAGE_FROM]),
         links=tuple(_links(entry, posts, words)),
         images=len(images),
@@ -80,21 +80,22 @@ def reading_time(minutes: int) -> str:
     return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (rest, "min")) if number) + " read"
 
 
-def _words(posts: Iterable[Post]) -> list[str]:
+def _words(posts: Iterable[Post], most: int) -> list[str]:
     words: list[str] = []
     length = 0
     for post in posts:
         words.append(words_of(post))
-        length += len(words[-1])
-        if length > _MOST_CHARACTERS:
+        # Not only of what is left: cleaning takes nearly all of a megabyte of marks away, and its time.
+        length += max(len(words[-1]), min(len(post.text), LONGEST_POST))
+        if length > most:
             break
     return words
 
 
-def _minutes(entry: Entry, words: Sequence[str]) -> int:
+def _minutes(entry: Entry, words: Sequence[str], most: int) -> int:
     read, whole = sum(map(len, words)), sum(len(post.text) for post in entry.posts)
     minutes = reading_minutes(" ".join(words))
-    return minutes if whole <= _MOST_CHARACTERS else round(minutes * whole / max(read, 1))
+    return minutes if whole <= most else round(minutes * whole / max(read, 1))
 
 
 def _each_once(names: Iterable[str], *, without: str = "") -> tuple[str, ...]:

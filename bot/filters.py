@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -54,18 +54,32 @@ class Verdict:
 
 
 def judge(
-    policy: Policy, event: EventKind, entry: Entry, *, language: str, now: datetime, whole: bool = True
+    policy: Policy,
+    event: EventKind,
+    entry: Entry,
+    *,
+    language: str,
+    now: datetime,
+    whole: bool = True,
+    seconds: float = TIME,
 ) -> Verdict:
     """Whether `policy` wants this event of this thread. `language`: as ISO 639-1 has it, "" where it is not known.
 
     `whole` False: only the first posts are there, so what asks for the whole thread is not held against it.
+    `seconds`: what all patterns may take together.
     """
     # Of a thread that is gone there may be no copy.
     whole = whole and bool(entry.posts)
     reason = _wrong_event(policy, event) or (_too_old(policy, entry, now) if event == "new" else "")
     if whole:
         reason = reason or _too_short(policy, entry) or _wrong_language(policy, language)
-    return Verdict(reason=reason) if reason else _by_patterns(policy, entry, whole)
+    return Verdict(reason=reason) if reason else _by_patterns(policy, entry, whole, seconds)
+
+
+def filters_of(policy: Policy) -> Hashable:
+    """All of a policy that `judge` looks at: of two policies that have it in common, it says the same."""
+    of_thread = (policy.min_posts, policy.languages, policy.max_age, policy.include, policy.exclude)
+    return (policy.events, policy.updates, *of_thread)
 
 
 def _wrong_event(policy: Policy, event: EventKind) -> str:
@@ -138,9 +152,9 @@ def found_everywhere(pattern: str) -> bool:
     return is_expression(pattern) and _compiled(pattern).search("", timeout=1) is not None
 
 
-def _by_patterns(policy: Policy, entry: Entry, whole: bool) -> Verdict:
+def _by_patterns(policy: Policy, entry: Entry, whole: bool, seconds: float) -> Verdict:
     include = policy.include if whole else ()
-    search = _Search(entry, len(include) + len(policy.exclude))
+    search = _Search(entry, len(include) + len(policy.exclude), seconds)
     if excluded := search.first(policy.exclude):
         return Verdict(reason=f"holds {_shown(excluded)} (exclude)")
     doubt = search.doubt if policy.exclude else ""
@@ -161,9 +175,9 @@ class _Search:
     `doubt` says of what was not found why it may be there all the same.
     """
 
-    def __init__(self, entry: Entry, patterns: int) -> None:
+    def __init__(self, entry: Entry, patterns: int, seconds: float) -> None:
         self._whole = "\n".join(filter(None, (entry.title, *(post.text for post in entry.posts))))
-        self._time = max(TIME / max(patterns, 1), SHORTEST_TIME)
+        self._time = max(seconds / max(patterns, 1), SHORTEST_TIME)
         self._out_of_time = ""
 
     @property
@@ -187,12 +201,22 @@ class _Search:
 
     @cached_property
     def _text(self) -> str:
-        # Cleaned first: 40,000 marks on one letter take a second to be put in order.
-        return unicodedata.normalize("NFC", clean(self._whole[:SEARCHED]))
+        return _normal(self._whole[:SEARCHED])
 
     @cached_property
     def _folded(self) -> str:
-        return _folded(self._text)
+        return _folded_thread(self._text)
+
+
+@lru_cache(maxsize=1)  # the same thread is searched for each channel in turn
+def _normal(text: str) -> str:
+    # Cleaned first: 40,000 marks on one letter take a second to be put in order.
+    return unicodedata.normalize("NFC", clean(text))
+
+
+@lru_cache(maxsize=1)
+def _folded_thread(text: str) -> str:
+    return _folded(text)
 
 
 def _folded(text: str) -> str:

@@ -16,6 +16,9 @@ _ENOUGH_LETTERS = 24
 """Below it CLD3 is sure and wrong: to it "Bridges hum in the wind." is Latin, with 0.99."""
 _SURE = 0.7
 """CLD3's own measure of a reliable answer."""
+_SURER, _MORE_LETTERS = 0.97, 40
+"""What a language of Latin letters other than English is asked for. Of 1,012 lines of English documentation CLD3 gave
+5.6 % to Luxembourgish, Danish, Welsh, … by its own measure; by this one, 0.2 %."""
 
 _SCRIPTS: Final = (
     # Scripts that one language of today writes, or nearly so.
@@ -40,6 +43,19 @@ _SCRIPTS: Final = (
     ("si", "\u0d80-\u0dff"),
 )
 _LETTERS: Final = {code: re.compile(f"[{letters}]") for code, letters in _SCRIPTS}
+_SHARED_SCRIPTS: Final = (
+    # Scripts that several languages write: which one, the model knows.
+    ("ru uk be bg mk sr mn kk ky tg", "\u0400-\u052f"),
+    ("ar fa ur ps sd", "\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufeff"),
+    ("hi mr ne", "\u0900-\u097f"),
+    ("bn", "\u0980-\u09ff"),
+    ("yi", "\u05d0-\u05ea"),
+)
+_OWN_LETTERS: Final = _LETTERS | {
+    code: re.compile(f"[{letters}]") for codes, letters in _SHARED_SCRIPTS for code in codes.split()
+}
+_OWN_SHARE = 4
+"""A language with a script of its own has every fourth letter in it, at the least: "post 0 of t" is no Japanese."""
 _LETTER = re.compile("[^\\W\\d_\u0900-\u0dff]|[\u0900-\u0dff]")
 """Vowel signs of Indian scripts are letters here, though Python's \\w does not hold them."""
 _NO_LANGUAGE = re.compile(r"[@#＃]\w{1,100}+")
@@ -56,7 +72,7 @@ def language_of(text: str) -> str:
     letters = len(_LETTER.findall(words))
     if letters < 2:
         return ""
-    return _by_script(words, letters) or (_by_model(words) if letters >= _ENOUGH_LETTERS else "")
+    return _by_script(words, letters) or (_by_model(words, letters) if letters >= _ENOUGH_LETTERS else "")
 
 
 def _by_script(words: str, letters: int) -> str:
@@ -70,7 +86,7 @@ def _by_script(words: str, letters: int) -> str:
     return code if counts[code] * 2 > letters else ""
 
 
-def _by_model(words: str) -> str:
+def _by_model(words: str, letters: int) -> str:
     try:
         import gcld3
     except ImportError:  # no wheel for this machine: then only the scripts tell
@@ -80,7 +96,14 @@ def _by_model(words: str) -> str:
     if found is None or found.probability < _SURE:
         return ""
     code = _CODES.get(found.language, found.language)
-    return code if len(code) == 2 else ""
+    return code if len(code) == 2 and _is_likely(code, found.probability, words, letters) else ""
+
+
+def _is_likely(code: str, probability: float, words: str, letters: int) -> bool:
+    """Whether the model may be believed: it is sure of many short texts and wrong."""
+    if own := _OWN_LETTERS.get(code):
+        return len(own.findall(words)) * _OWN_SHARE >= letters
+    return code == "en" or (probability >= _SURER and letters >= _MORE_LETTERS)
 
 
 # -- names -------------------------------------------------------------------------------------------

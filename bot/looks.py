@@ -6,9 +6,10 @@ or when the next look is (`schedule`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from bot import schedule
 from bot.growth import growth
@@ -99,6 +100,7 @@ def reread(
         return Reread(known=replace(before, look_at=None), entry=read)
     if kept is None or before.version == 0:
         return _kept_first(before, read, now)
+    read = _completed(kept, read)
     if read.content_hash == kept.content_hash:
         known = replace(_seen(before, read, now), post_count=_most(before.post_count, read.post_count))
         return Reread(known=known, entry=kept, tell=_is_quiet(known, now, settle))
@@ -107,70 +109,134 @@ def reread(
     if not growth(told or kept, entry):
         # Nothing a reader would call a change; or it is again what they were told.
         return Reread(known=replace(known, told=entry.version), entry=entry, contents=(entry,))
-    live = entry.version - before.told >= LIVE_VERSIONS
+    live = entry.version - before.told >= LIVE_VERSIONS and now >= schedule.damped_until(before, now)
     return Reread(known=replace(known, grown_at=now), entry=entry, contents=(entry,), tell=live)
 
 
-def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
-    """A thread that was there before us, or was only read from the listing, is kept from now on.
+def _completed(kept: Entry, read: Entry) -> Entry:
+    """What was read, with those kept posts in their places that it lacks though it says that there are more.
 
-    If it has more posts than the listing said when it was seen first, it has grown since: what there was then becomes
-    its first version, and is taken as told.
+    A page that counts eight posts and shows two is a part of the thread; what it does not show was not removed.
     """
-    more = (read.post_count or 0) - (before.post_count or read.post_count or 0)
-    if before.state != "baseline" or before.version or not 0 < more < len(read.posts):
-        # One whose copy the archive's bounds took goes on counting.
+    if (read.post_count or 0) <= len(read.posts):
+        return read
+    shown = {post.id for post in read.posts}
+    posts = list(read.posts)
+    for before, post in pairwise((None, *kept.posts)):
+        if post is not None and post.id not in shown:
+            at = next((n for n, one in enumerate(posts, 1) if before is not None and one.id == before.id), 0)
+            posts.insert(at, post)
+    return replace(read, posts=tuple(posts))
+
+
+def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
+    """A thread of which there is no copy is kept from now on: it was there before us, only the listing was read, or
+    the archive's bounds took the copy.
+
+    If there are more posts than there were, it has grown: what there was then becomes a version of its own, and is
+    taken as told. The listing is compared with itself, for it may count otherwise than the page.
+    """
+    more = _more(before, read)
+    if before.state == "filtered" or not 0 < more < len(read.posts):
         entry = replace(read, version=before.version + 1, read_at=now)
         return Reread(known=replace(_with(before, entry, now), told=entry.version), entry=entry, contents=(entry,))
-    first = replace(read, version=1, read_at=before.first_seen, posts=read.posts[:-more], post_count=before.post_count)
-    entry = replace(read, version=2, read_at=now)
-    known = replace(_with(before, entry, now), told=1, grown_at=now)
+    first = replace(
+        read,
+        version=before.version + 1,
+        read_at=before.read_at or before.first_seen,
+        posts=read.posts[:-more],
+        post_count=before.post_count,
+    )
+    entry = replace(read, version=first.version + 1, read_at=now)
+    known = replace(_with(before, entry, now), told=first.version, grown_at=now)
     return Reread(known=known, entry=entry, contents=(first, entry))
+
+
+def _more(before: Known, read: Entry) -> int:
+    """How many posts have come since a thread of which there is no copy was seen first. Where the listing says that it
+    has not grown, the page counts otherwise; where it says so, the page may be ahead of it.
+    """
+    count = before.post_count or 0
+    by_page, by_listing = (read.post_count or 0) - count, (before.listed or count) - count
+    if not count or (before.version == 0 and by_listing <= 0):
+        return 0
+    return max(by_page, by_listing)
 
 
 def _is_quiet(known: Known, now: datetime, settle: timedelta) -> bool:
     return known.told < known.version and now >= schedule.quiet_at(known, now, settle)
 
 
-def strangers(known: Known, channels: Iterable[str]) -> set[str]:
-    """Those channels that were not told of a thread so far, though it was announced; none where nobody was."""
-    told = {place.split(" ")[0] for place in (*known.queued, *known.pruned)}
-    # A store of schema 1 did not remember which channels a thread was sent to: "*".
-    return set() if known.state == "baseline" or "*" in told else set(channels) - told
+def grown_elsewhere(
+    before: Known, kept: Entry, told: Entry | None, read: Entry, now: datetime, *, settle: timedelta
+) -> Reread | None:
+    """A known thread of which another page shows posts that its own does not; None if that page has none.
+
+    Somebody had a part of it unrolled, and then the whole: that page is read from now on, and the posts are growth.
+    """
+    have = {post.id for post in kept.posts}
+    if all(post.id in have for post in read.posts):
+        return None
+    shown = {post.id for post in read.posts}
+    union = (*(post for post in kept.posts if post.id not in shown), *read.posts)
+    entry = replace(read, key=kept.key, url=kept.url, posts=union, post_count=len(union))
+    done = reread(before, kept, told, entry, now, settle=settle)
+    look_at = schedule.quiet_at(done.known, now, settle) if done.known.told < done.known.version else before.look_at
+    return replace(done, known=replace(done.known, page=read.key, look_at=look_at))
 
 
-def grown(reread: Reread, rows: Rows, as_new: Routing, as_grown: Routing, now: datetime) -> Changes:
+def who_knows(known: Known) -> frozenset[str]:
+    """The channels that a thread was sent to, or is queued for. "*": a store of schema 1 did not remember which."""
+    return frozenset(place.split(" ")[0] for place in (*known.queued, *known.pruned))
+
+
+def strangers(known: Known) -> frozenset[str]:
+    """The channels that did not want a thread when it was new, and may want it now that it is longer."""
+    return frozenset(reason.partition(": ")[0] for reason in known.filtered) - who_knows(known)
+
+
+def grown(
+    reread: Reread, rows: Rows, as_new: Routing, as_grown: Routing, now: datetime, *, reverted: Collection[str] = ()
+) -> Changes:
     """Tell of a thread's growth: the channels that know of it what is new, those that did not want it before all of it.
 
-    A channel whose first notice still waits to be sent is told by that one.
+    A channel whose first notice still waits to be sent is told by that one. `reverted`: places of updates that wait,
+    and of which nothing is left to tell.
     """
     known, entry = reread.known, reread.entry
     fresh = [queued(route, entry, now) for route in as_new.routes]
-    more = [_grown(route, reread, rows, now) for route in as_grown.routes]
+    more = [_grown(route, reread, rows, reverted, now) for route in as_grown.routes]
+    deliveries = (*fresh, *(row for row in more if row is not None))
+    told = {row.channel for row in deliveries}
+    # Why a channel did not want the thread itself says more than why it does not want to hear of its growth.
+    reasons = {reason.partition(": ")[0]: reason for reason in (*as_grown.reasons, *known.filtered, *as_new.reasons)}
     after = replace(
         known,
         state="announced" if fresh else known.state,
         told=known.version,
-        updates=known.updates + 1,
-        updated_at=now,
-        filtered=as_grown.reasons,
+        updates=known.updates + bool(deliveries),
+        updated_at=now if deliveries else known.updated_at,
+        filtered=tuple(reason for channel, reason in reasons.items() if channel not in told),
     )
-    deliveries = (*fresh, *(row for row in more if row is not None))
-    return Changes(feed_id=known.feed_id, known=(after,), contents=reread.contents, deliveries=deliveries)
+    withdrawn = tuple(rows[place].id for place in reverted)
+    return Changes(
+        feed_id=known.feed_id, known=(after,), contents=reread.contents, deliveries=deliveries, withdrawn=withdrawn
+    )
 
 
-def _grown(route: Route, reread: Reread, rows: Rows, now: datetime) -> Delivery | None:
+def _grown(route: Route, reread: Reread, rows: Rows, reverted: Collection[str], now: datetime) -> Delivery | None:
     first = rows.get(route.channel)
     if first is not None and first.state == "pending":
         return None
+    waiting = next((row for row in rows.values() if _waits(row, route.channel, "grown")), None)
+    if waiting is not None:
+        # An update that was not sent yet tells this one too.
+        return None if waiting.place in reverted else replace(waiting, version=reread.known.version)
     # A first notice that was sent late told more than what was known when it was queued.
     told = max(reread.known.told, first.version if first is not None else 0)
     if told >= reread.known.version:
         return None
-    row = queued(route, reread.entry, now, "grown", since=told)
-    waiting = next((r for r in rows.values() if _waits(r, route.channel, "grown")), None)
-    # An update that was not sent yet tells this one too.
-    return replace(waiting, version=row.version) if waiting is not None else row
+    return queued(route, reread.entry, now, "grown", since=told)
 
 
 def _waits(row: Delivery, channel: str, event: EventKind) -> bool:
@@ -187,22 +253,29 @@ def is_gone(before: Known, now: datetime) -> bool:
 
 def missing(before: Known, now: datetime) -> Known:
     """The thread after its page was not found, or not found again where that may be the site's own trouble."""
-    first = before.missing_at or now
+    first = min(before.missing_at or now, now)
     due = now + schedule.GONE_APART if before.missing_at is None else schedule.next_relook(first, now, 0.5)
-    return replace(before, missing_at=first, read_at=before.read_at, look_at=due)
+    if due is None and before.told < before.version:
+        due = now + schedule.RELOOKS[-2]
+    return replace(before, missing_at=first, look_at=due)
 
 
 def gone(before: Known, entry: Entry, routing: Routing, now: datetime) -> Changes:
-    """Tell, once, that a thread is gone."""
-    known = replace(
-        before,
-        gone_at=now,
-        look_at=None,
-        told=before.version,
-        filtered=tuple(dict.fromkeys((*before.filtered, *routing.reasons))),
-    )
-    rows = tuple(queued(route, entry, now, "gone") for route in routing.routes)
+    """Tell that a thread is gone; once, unless it came back with something new. Nobody is told of one that nobody heard
+    of and that is not kept.
+    """
+    told = () if before.version == 0 and before.state == "baseline" else routing.routes
+    # It may come back: then it is looked at like any other again, and `threads` and `why` do not call it gone.
+    again = schedule.next_relook(now, now, 0.5)
+    known = replace(before, gone_at=now, look_at=again, told=before.version)
+    rows = tuple(queued(route, entry, now, "gone", since=before.version) for route in told)
     return Changes(feed_id=before.feed_id, known=(known,), deliveries=rows)
+
+
+def given_up(before: Known) -> Known:
+    """A thread whose growth cannot be told: neither its page nor its kept copy can be read."""
+    note = "it has grown, but neither its page nor the kept copy could be read: nobody was told"
+    return replace(before, told=before.version, look_at=None, note=note)
 
 
 # -- parts ----------------------------------------------------------------------------------------------------
@@ -210,8 +283,10 @@ def gone(before: Known, entry: Entry, routing: Routing, now: datetime) -> Change
 
 def _with(before: Known, entry: Entry, now: datetime) -> Known:
     """What is known of a thread that was read whole in this form."""
+    listed = before.post_count if before.version == 0 and before.listed is None else before.listed
     return replace(
         _seen(before, entry, now),
+        listed=listed,
         title=entry.title,
         published=before.published or entry.published,
         aliases=tuple(sorted((entry.ids | {*before.aliases}) - {before.key})),

@@ -170,9 +170,11 @@ Copy = Literal["", "bare", "pruned"]
 class Known:
     """What the store remembers of a thread, for longer than it keeps anything else.
 
-    `looks` counts the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a
-    thread in any state. `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the
-    key of the thread that a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
+    `post_count` is what its page says, or the listing where that is all that was read; `listed` is what the listing
+    says where that differs. `page` is the id of the page that has most of it, where that is not its key. `looks` counts
+    the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a thread in any state.
+    `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
+    a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
 
     `version` is the form in which it is kept now, 0 while it is not kept whole; `told` the one last told of. While
     they differ, it has grown, last at `grown_at`, and is told of when it is quiet. `updates` of it were told, the last
@@ -199,6 +201,8 @@ class Known:
     look_at: datetime | None = None
     same_as: str = ""
     note: str = ""
+    listed: int | None = None
+    page: str = ""
     filtered: tuple[str, ...] = ()
     version: int = 0
     told: int = 0
@@ -336,8 +340,8 @@ class Delivery:
     `id` follows from thread, channel and event, so the same cannot be queued twice for one channel.
     `batch` is shared by what goes out as one message. `claimed_at` is when the last send began.
     `doubtful`: an earlier try may have arrived, so the next one must say that it may repeat; `doubts` counts those.
-    `since` and `version`: of a `grown` thread, the version that was told before, and the one that is told now; of a
-    `new` one that was sent, the version that it told.
+    `since` and `version`: of a `grown` thread, the version that was told before, and the one that is told now; of one
+    that is `gone`, `since` is the last that was kept; of a `new` one that was sent, `version` is what it told.
     `answers`: the id of the delivery by which the channel was told of the thread first, "" for that one itself.
     What is kept of a notice that was sent: its title in `titled`, the channel's own id of it in `receipt` ("" where it
     gives none), and the reason why the try before failed in `earlier`.
@@ -368,9 +372,8 @@ class Delivery:
 
     @property
     def place(self) -> str:
-        """Which event for which channel, as the books of a thread say it: `mail`, `mail grown 2`, `mail gone`."""
-        which = (str(self.since),) if self.event == "grown" else ()
-        return self.channel if self.event == "new" else " ".join((self.channel, self.event, *which))
+        """Which event for which channel, as the books of a thread say it: `mail`, `mail grown 2`, `mail gone 3`."""
+        return self.channel if self.event == "new" else f"{self.channel} {self.event} {self.since}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from bot import diff, schedule
 from bot.allowance import Allowance, within
 from bot.errors import HostHeld, OutOfTime, SourceError, StoreError
+from bot.looks import Reread
 from bot.model import (
     Backfill,
     Changes,
@@ -63,7 +64,7 @@ class _Reading:
     state: FeedState
     new: list[Entry]
     old: list[Entry]
-    grown: dict[str, Known] = field(default_factory=dict)
+    seen_again: dict[str, Known] = field(default_factory=dict)
     not_before: datetime | None = None
 
 
@@ -148,10 +149,16 @@ class Poller:
         return self._looking.setdefault(feed_id, asyncio.Lock())
 
     def route(
-        self, event: EventKind, entry: Entry, start: PollInput, *, only: Collection[str] | None = None
+        self,
+        event: EventKind,
+        entry: Entry,
+        start: PollInput,
+        *,
+        only: Collection[str] | None = None,
+        told: Collection[str] = (),
     ) -> Routing:
         """Where an event of this author's goes now."""
-        routing = self.router.route(event, entry, start.subscriptions, self.clock(), only=only)
+        routing = self.router.route(event, entry, start.subscriptions, self.clock(), only=only, told=told)
         for doubt in routing.doubts:
             log.warning("thread %s of %s: %s", entry.key, entry.feed_id, doubt)
         return routing
@@ -245,7 +252,8 @@ class Poller:
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
-        reading.grown |= {thread.key: thread for thread in verdict.grown}
+        looked_at = diff.to_look_at(verdict.grown, self.clock())
+        reading.seen_again |= {thread.key: thread for thread in (*looked_at, *verdict.recounted)}
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
 
@@ -286,45 +294,62 @@ class Poller:
             author=found.author if isinstance(found, Fetched) else None,
             known=(
                 *diff.remembered(reading.old, now),
-                *diff.to_look_at(reading.grown.values(), now),
+                *reading.seen_again.values(),
                 *changes.known,
             ),
         )
-        new = tuple(e for e in changes.contents)
+        keys = {entry.key for entry in reading.new}
+        new = tuple(entry for entry in changes.contents if entry.key in keys)
         return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
 
     async def _announced(self, start: PollInput, reading: _Reading, new: Sequence[Entry]) -> Changes:
         """Read new threads whole, tell those apart that are known under another id, and queue the rest."""
         news: list[diff.News] = []
         duplicates: list[Known] = []
+        longer: dict[str, Reread] = {}
         taken: dict[str, Known] = {}
-        for position, entry in enumerate(new):
+        # The longest first: of a whole thread and a part of it that are new together, the part is the duplicate.
+        for position, entry in enumerate(sorted(new, key=lambda entry: -(entry.post_count or 0))):
             at_once = position < self.pace.burst and reading.not_before is None
             item = await self._read(start, reading, entry) if at_once else diff.News(entry=entry)
             other = diff.same_thread(item.entry, taken) or await self.reader.same(item.entry)
             if other is not None:
                 duplicates.append(diff.duplicate(entry, other, self.clock()))
+                if item.entry.whole and (more := await self._elsewhere(start, other, item.entry)):
+                    longer.setdefault(other.key, more)
                 continue
-            news.append(replace(item, routing=self.route("new", item.entry, start)))
-            taken |= dict.fromkeys(item.entry.ids, diff.remembered([item.entry], self.clock())[0])
+            news.append(replace(item, listed=entry.post_count, routing=self.route("new", item.entry, start)))
+            # Of a card the posts have no ids of their own.
+            ids = diff.ids_of(item.entry) if item.entry.whole else item.entry.ids
+            taken |= dict.fromkeys(ids, diff.remembered([item.entry], self.clock())[0])
         now = self.clock()
         burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
         changes = diff.announce(start.feed.id, news, now, burst=burst, jitter=self.chance())
-        return replace(changes, known=(*changes.known, *duplicates))
+        return replace(
+            changes,
+            known=(*changes.known, *duplicates, *(more.known for more in longer.values())),
+            contents=(*changes.contents, *(entry for more in longer.values() for entry in more.contents)),
+        )
+
+    async def _elsewhere(self, start: PollInput, other: Known, entry: Entry) -> Reread | None:
+        settle = self.router.settle(other.feed_id, start.subscriptions)
+        return await self.reader.elsewhere(other, entry, self.clock(), settle)
 
     async def _read(self, start: PollInput, reading: _Reading, entry: Entry) -> diff.News:
         """The thread whole if its page, or our own copy, can be read now."""
+        before = (await self.store.known(entry.feed_id, [entry.key])).get(entry.key)
         read = await self.reader.expand(start.feed, entry)
-        if isinstance(read, Entry):
-            return diff.News(entry=self._first_version(diff.merged(entry, read)))
-        reading.not_before = read.not_before
-        kept = await self.reader.kept_whole(entry)
-        if kept is not None:
-            return diff.News(entry=self._first_version(diff.merged(entry, kept)))
-        return diff.News(entry=entry, looks=0 if isinstance(read, HostHeld | OutOfTime) else 1)
-
-    def _first_version(self, entry: Entry) -> Entry:
-        return replace(entry, version=1, read_at=self.clock())
+        if isinstance(read, SourceError):
+            reading.not_before = read.not_before
+            kept = await self.reader.kept_whole(entry)
+            if kept is None:
+                looks = 0 if isinstance(read, HostHeld | OutOfTime) else 1
+                return diff.News(entry=entry, looks=looks, before=before)
+            read = kept
+        # One that is announced once more, by a backfill, goes on counting: its updates have the numbers of versions.
+        version = before.version + 1 if before else 1
+        whole = replace(diff.merged(entry, read), version=version, read_at=self.clock())
+        return diff.News(entry=whole, before=before)
 
     def _failed(self, start: PollInput, error: SourceError) -> tuple[Polled, Changes]:
         now, jitter = self.clock(), self.chance()

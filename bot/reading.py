@@ -8,9 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from bot import diff
+from bot import diff, looks
 from bot.errors import SourceError, StoreError
+from bot.looks import Reread
 from bot.model import Delivery, Entry, Feed, Known
 from bot.protocols import Expander, Source, Store
 from bot.routing import row_ids
@@ -62,6 +64,14 @@ class Reader:
         """The same, if it is of the whole thread."""
         kept = await self.kept(thread, version)
         return kept if kept is not None and kept.whole else None
+
+    async def elsewhere(self, known: Known, entry: Entry, now: datetime, settle: timedelta) -> Reread | None:
+        """What becomes of a known thread that another page, `entry`, shows more of; None if it shows no more."""
+        kept = await self.kept_whole(known, known.version) if known.version else None
+        if kept is None or known.state in ("duplicate", "dropped"):
+            return None
+        told = kept if known.told == known.version else await self.kept_whole(known, known.told)
+        return looks.grown_elsewhere(known, kept, told, entry, now, settle=settle)
 
     async def rows(self, thread: Known) -> dict[str, Delivery]:
         """The deliveries of a thread that are in the outbox, by place."""

@@ -7,23 +7,28 @@ whom it is told (`routing`).
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice
 from typing import Literal
 
 from bot import diff, looks, schedule
 from bot.allowance import Allowance, within
 from bot.errors import FeedGone, HostHeld, OutOfTime, SourceError, StoreError
+from bot.growth import growth
 from bot.model import Changes, Entry, Feed, Known, PollInput
 from bot.poll import Poller
-from bot.routing import channels_of
+from bot.routing import Routing, channels_of, gathered
 
 log = logging.getLogger(__name__)
 
 PROBES = 3
-"""Other threads whose pages are tried before one is said to be gone."""
+"""Other threads of the author, and of others, whose pages are tried before one is said to be gone."""
+ALONE = timedelta(hours=20)
+"""How long all threads of the only author of a source must be missing, while that author's page answers, before they
+are said to be gone."""
 
 Outcome = Literal["announced", "waiting", "duplicate", "unchanged", "settling", "grown", "missing", "gone", "failed"]
 
@@ -33,12 +38,11 @@ _AFTER_WAITING: Mapping[str, Outcome] = {"duplicate": "duplicate", "waiting": "w
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relooked:
-    """What a look at a thread's page came to. `posts` are those that it has now and that were not told yet."""
+    """What a look at a thread's page came to. `error`: why it could not be read, in words."""
 
     feed: Feed
     known: Known
     outcome: Outcome
-    posts: int = 0
     error: str = ""
 
 
@@ -73,41 +77,54 @@ class Relooker:
                     if allowance.left <= 0:
                         break
                     try:
-                        await self._look(thread)
+                        await self._look_safely(thread)
                     except StoreError as error:
                         failed = failed or error
         if failed is not None:
             raise failed
+
+    async def _look_safely(self, thread: Known) -> None:
+        """One thread's oddity must not stop the others; the traceback is logged, and it waits. Raises `StoreError`."""
+        try:
+            await self._look(thread)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("thread %s of %s, looked at again: this program failed", thread.key, thread.feed_id)
+            await self.poller.store.amend([(thread, schedule.after_oddity(thread, self.poller.clock()))])
 
     async def look_now(self, thread: Known) -> Relooked | None:
         """Look at one thread whether it is due or not; None if it is not known any more. Raises `StoreError`."""
         async with self.poller.alone(thread.feed_id):
             with within(Allowance(self.poller.timeout)):
                 found = await self.poller.store.known(thread.feed_id, [thread.key])
-                return await self._look(found[thread.key]) if thread.key in found else None
+                return await self._look(found[thread.key], by_hand=True) if thread.key in found else None
 
-    async def _look(self, thread: Known) -> Relooked | None:
+    async def _look(self, thread: Known, *, by_hand: bool = False) -> Relooked | None:
         start = await self.poller.store.poll_input(thread.feed_id)
         known = await self.poller.store.known(thread.feed_id, [thread.key])
         if start is None or known.get(thread.key) != thread:
             return None
-        done = await self._looked(start, thread)
+        done = await self._looked(start, thread, by_hand=by_hand)
         _log(done)
         for ears in self._ears.values():
             ears.append(done)
         return done
 
-    async def _looked(self, start: PollInput, thread: Known) -> Relooked:
+    async def _looked(self, start: PollInput, thread: Known, *, by_hand: bool) -> Relooked:
         now = self.poller.clock()
         if schedule.is_held(start.state, now):
             pause = SourceError(start.feed.id, "the site asked for a pause", not_before=start.state.held_until)
             return await self._postponed(start, thread, pause)
         reader = self.poller.reader
         kept = await reader.kept(thread, thread.version or None) or thread.as_entry(start.feed.author)
-        read = await reader.look(start.feed, replace(kept, whole=False))
+        read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
         if thread.state == "waiting":
+            if by_hand and isinstance(read, SourceError):
+                # Its looks are counted: asking by hand must not bring the notice without the whole thread sooner.
+                return Relooked(feed=start.feed, known=thread, outcome="waiting", error=read.reason)
             return await self._waited(start, thread, kept, read)
         if isinstance(read, FeedGone):
             return await self._missing(start, thread, kept)
@@ -141,7 +158,10 @@ class Relooker:
             return changes if held == start.state else replace(changes, state=held)
         other = await self.poller.reader.same(read)
         if other is not None:
-            return looks.withdrawn(thread, other, rows.values())
+            changes = looks.withdrawn(thread, other, rows.values())
+            settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
+            more = await self.poller.reader.elsewhere(other, read, now, settle)
+            return replace(changes, known=(*changes.known, more.known), contents=more.contents) if more else changes
         entry = replace(diff.merged(kept, read), version=1, read_at=now)
         return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
 
@@ -166,21 +186,49 @@ class Relooker:
         outcome: Outcome = "grown" if changes.deliveries else "settling" if after.told < after.version else "unchanged"
         return Relooked(feed=start.feed, known=after, outcome=outcome)
 
-    async def _grown(self, start: PollInput, reread: looks.Reread) -> Changes:
-        rows = await self.poller.reader.rows(reread.known)
-        channels = channels_of(start.subscriptions, self.poller.router.channels)
-        strangers = looks.strangers(reread.known, channels)
+    async def _grown(self, start: PollInput, reread: looks.Reread, *, but: Collection[str] = ()) -> Changes:
+        """Queue what is to be told of growth, to all channels that want it `but` some."""
+        known, router = reread.known, self.poller.router
+        rows = await self.poller.reader.rows(known)
+        channels = set(channels_of(start.subscriptions, router.channels)) - set(but)
+        strangers = looks.strangers(known) & channels
         as_new = self.poller.route("new", reread.entry, start, only=strangers)
-        told = {route.channel for route in as_new.routes}
-        as_grown = self.poller.route("grown", reread.entry, start, only=set(channels) - told)
-        return looks.grown(reread, rows, as_new, as_grown, self.poller.clock())
+        routing = self.poller.route("grown", reread.entry, start, only=self._told_of(start, known) & channels)
+        as_grown = await self._gathered(known, "grown", routing)
+        reverted = await self._reverted(reread, rows)
+        return looks.grown(reread, rows, as_new, as_grown, self.poller.clock(), reverted=reverted)
+
+    def _told_of(self, start: PollInput, known: Known) -> set[str]:
+        """The channels that hear of a thread that they know: by their first notice, or since they want no such."""
+        channels = channels_of(start.subscriptions, self.poller.router.channels)
+        knows = set(looks.who_knows(known))
+        if known.state == "baseline" or "*" in knows:
+            return set(channels)
+        wanting = (c for c in channels if self.poller.router.wants(c, "new", known.feed_id, start.subscriptions))
+        return knows & set(channels) | set(channels) - set(wanting)
+
+    async def _reverted(self, reread: looks.Reread, rows: looks.Rows) -> set[str]:
+        """The updates that wait, and of which nothing is left to tell: the thread is again as it was before them."""
+        waiting = [row for row in rows.values() if row.state == "pending" and row.event == "grown"]
+        before = [(row.place, await self.poller.reader.kept_whole(reread.known, row.since)) for row in waiting]
+        return {place for place, entry in before if entry is not None and not growth(entry, reread.entry)}
+
+    async def _gathered(self, known: Known, event: Literal["grown", "gone"], routing: Routing) -> Routing:
+        """Of many threads of an author that change within an hour, those beyond a burst are one notice."""
+        now = self.poller.clock()
+        others = [one for one in await self.poller.store.threads(known.feed_id) if one.key != known.key]
+        if sum(schedule.is_lately(one, event, now) for one in others) < self.poller.pace.burst:
+            return routing
+        return gathered(routing, known.feed_id, event, now)
 
     async def _unread(self, start: PollInput, thread: Known, kept: Entry, error: SourceError) -> Relooked:
         now = self.poller.clock()
         settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
-        if kept.whole and schedule.is_overdue(thread, now, settle):
+        if schedule.is_overdue(thread, now, settle) and kept.whole:
             return await self._settled(start, looks.Reread(known=thread, entry=kept, tell=True), settle)
         after = schedule.relook_failed(thread, now, settle=settle, jitter=self.poller.chance())
+        if schedule.is_overdue(thread, now, settle):
+            after = looks.given_up(thread)
         held = schedule.held_back(start.state, error.not_before)
         state = None if held == start.state else held
         await self.poller.store.commit(Changes(feed_id=start.feed.id, known=(after,), state=state))
@@ -191,38 +239,64 @@ class Relooker:
     async def _missing(self, start: PollInput, thread: Known, kept: Entry) -> Relooked:
         now = self.poller.clock()
         if thread.gone_at is not None:
-            return Relooked(feed=start.feed, known=thread, outcome="gone")
-        if looks.is_gone(thread, now) and await self._works_for_others(start, thread):
-            changes = looks.gone(thread, kept, self.poller.route("gone", kept, start), now)
-            outcome: Outcome = "gone"
-        else:
-            changes = Changes(feed_id=start.feed.id, known=(looks.missing(thread, now),))
-            outcome = "missing"
+            after = replace(thread, look_at=schedule.next_relook(thread.gone_at, now, self.poller.chance()))
+            await self.poller.store.commit(Changes(feed_id=start.feed.id, known=(after,)))
+            return Relooked(feed=start.feed, known=after, outcome="gone")
+        believed = looks.is_gone(thread, now) and await self._works_for_others(start, thread)
         async with self.poller.deciding:
+            changes = await self._gone(start, thread, kept) if believed else await self._not_found(start, thread, kept)
             await self.poller.store.commit(changes)
-        return Relooked(feed=start.feed, known=changes.known[0], outcome=outcome)
+        return Relooked(feed=start.feed, known=changes.known[0], outcome="gone" if believed else "missing")
+
+    async def _gone(self, start: PollInput, thread: Known, kept: Entry) -> Changes:
+        """Tell that it is gone; and to those who do not want to hear of that, what was still to be told."""
+        told_of = self._told_of(start, thread)
+        knows = looks.who_knows(thread)
+        routing = self.poller.route("gone", kept, start, only=told_of, told=knows)
+        routing = await self._gathered(thread, "gone", routing)
+        changes = looks.gone(thread, kept, routing, self.poller.clock())
+        if thread.told >= thread.version or not kept.whole:
+            return changes
+        told = {route.channel for route in routing.routes}
+        more = await self._grown(start, looks.Reread(known=thread, entry=kept, tell=True), but=told)
+        known = replace(changes.known[0], updates=more.known[0].updates, updated_at=more.known[0].updated_at)
+        return replace(more, known=(known,), deliveries=(*changes.deliveries, *more.deliveries))
+
+    async def _not_found(self, start: PollInput, thread: Known, kept: Entry) -> Changes:
+        """Remember that it was not found; growth that waited for a quiet page is told, as it was seen."""
+        now = self.poller.clock()
+        after = looks.missing(thread, now)
+        settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
+        if not (kept.whole and schedule.is_overdue(thread, now, settle)):
+            return Changes(feed_id=start.feed.id, known=(after,))
+        return await self._grown(start, looks.Reread(known=after, entry=kept, tell=True))
 
     async def _works_for_others(self, start: PollInput, thread: Known) -> bool:
         """Whether the site shows the page of another thread just now: else it is the site that has lost them all."""
-        tried = 0
+        strangers = tried = 0
         async for feed, other in self._others(start, thread):
             tried += 1
+            strangers += feed.id != start.feed.id
             read = await self.poller.reader.look(feed, other.as_entry(feed.author))
             if isinstance(read, Entry):
                 return True
-            if not isinstance(read, FeedGone) or tried >= PROBES:
+            if not isinstance(read, FeedGone) or strangers >= PROBES:
                 return False
-        # There is no other thread to ask for: the author's own page, answered since, has to do.
-        answered = start.state.last_success_at
-        return tried == 0 and answered is not None and answered >= (thread.missing_at or answered)
+        # There is no other author to ask for: this one's page, answered since, and for long enough, has to do.
+        answered, since = start.state.last_success_at, thread.missing_at or self.poller.clock()
+        long = self.poller.clock() - since >= (ALONE if tried else timedelta(0))
+        return strangers == 0 and long and answered is not None and answered >= since
 
     async def _others(self, start: PollInput, thread: Known) -> AsyncIterator[tuple[Feed, Known]]:
-        """Other threads of the source that were there when they were looked at last: the author's own first."""
+        """Other threads of the source that were there when they were looked at last: some of the author's own, and then
+        one of each other author, for who leaves the site takes all threads along.
+        """
         feeds = [feed for feed, _ in await self.poller.store.feeds() if feed.source == start.feed.source]
         for feed in sorted(feeds, key=lambda feed: feed.id != start.feed.id):
-            for other in await self.poller.store.threads(feed.id):
-                if other.key != thread.key and other.missing_at is None and other.gone_at is None:
-                    yield feed, other
+            threads = await self.poller.store.threads(feed.id)
+            there = (one for one in threads if one.key != thread.key and not one.missing_at and not one.gone_at)
+            for other in islice(there, PROBES if feed.id == start.feed.id else 1):
+                yield feed, other
 
 
 def _log(done: Relooked) -> None:

@@ -21,7 +21,7 @@ from bot.errors import (
     SourceUnreachable,
     WrongAuthor,
 )
-from bot.model import Batch, ChannelState, Delivery, Fault, FeedState, Known
+from bot.model import Batch, ChannelState, Delivery, EventKind, Fault, FeedState, Known
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
 """When a thread's own page is tried again after it could not be read: three further looks."""
@@ -210,17 +210,22 @@ def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
 def next_relook(since: datetime, now: datetime, jitter: float) -> datetime | None:
     """When a thread that was found, or last changed, at `since` is looked at again; None when that was often enough."""
     # By what has passed, not by a count: after a pause of the bot the looks that were missed are one.
+    since = min(since, now)  # a time ahead is a clock that was wrong
     ahead = (delay for delay in RELOOKS if now - since < delay * 0.9)
     return next((since + spread(delay, jitter) for delay in ahead), None)
 
 
 def quiet_at(known: Known, now: datetime, settle: timedelta) -> datetime:
     """When growth may be told: `settle` after a thread's last change, and not too soon after its last update."""
-    quiet = min(known.grown_at or now, now) + settle
+    return max(min(known.grown_at or now, now) + settle, damped_until(known, now))
+
+
+def damped_until(known: Known, now: datetime) -> datetime:
+    """Until when a thread that was told of before is not told of again, however much it changes."""
     if known.updates < FREE_UPDATES or known.updated_at is None:
-        return quiet
+        return now
     apart: timedelta = min(UPDATE_APART * 2 ** min(known.updates - FREE_UPDATES, 8), UPDATE_APART_MAX)
-    return max(quiet, min(known.updated_at, now) + apart)
+    return min(known.updated_at, now) + apart
 
 
 def after_relook(known: Known, now: datetime, *, settle: timedelta, jitter: float) -> Known:
@@ -234,11 +239,22 @@ def after_relook(known: Known, now: datetime, *, settle: timedelta, jitter: floa
 def relook_failed(known: Known, now: datetime, *, settle: timedelta, jitter: float) -> Known:
     """The same after a look that failed: soon again where growth waits to be told."""
     if known.told < known.version:
-        return replace(known, look_at=now + max(settle, FIRST_RETRY))
+        return replace(known, look_at=now + max(settle, RELOOKS[0]))
     later = next_relook(known.grown_at or known.first_seen, now, jitter)
     # The last look of the schedule is made up for, a day later, once.
     missed = later is None and now - (known.grown_at or known.first_seen) < RELOOKS[-1] + timedelta(days=1)
     return replace(known, look_at=now + timedelta(days=1) if missed else later)
+
+
+def after_oddity(known: Known, now: datetime) -> Known:
+    """A thread that this program failed to look at: later, as what waits for it can."""
+    return replace(known, look_at=now + RELOOKS[1])
+
+
+def is_lately(known: Known, event: EventKind, now: datetime) -> bool:
+    """Whether a thread was told to have grown, or to be gone, within the last hour."""
+    told = known.gone_at if event == "gone" else known.updated_at
+    return told is not None and timedelta(0) <= now - told < timedelta(hours=1)
 
 
 def is_overdue(known: Known, now: datetime, settle: timedelta) -> bool:
@@ -304,6 +320,14 @@ def after_sent(
         for d in batch.deliveries
     )
     return sent, ChannelState(channel=batch.channel, last_sent_at=now)
+
+
+def apart(batch: Batch, error: ChannelError, now: datetime) -> tuple[Delivery, ...]:
+    """What of a message of several becomes messages of their own, since together they could not be made into one."""
+    return tuple(
+        replace(d, state="unknown" if d.doubtful else "pending", batch=d.id, due_at=now, error=error.reason)
+        for d in batch.deliveries
+    )
 
 
 def put_off(batch: Batch, until: datetime) -> tuple[Delivery, ...]:

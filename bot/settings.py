@@ -94,6 +94,15 @@ def _at_least_a_second(value: timedelta) -> timedelta:
 AtLeastASecond = Annotated[Duration, AfterValidator(_at_least_a_second)]
 
 
+def _a_day_at_most(value: timedelta) -> timedelta:
+    if value > timedelta(days=1):
+        raise ValueError('must not be longer than 1d; updates = "digest" gathers what is new')
+    return value
+
+
+Settle = Annotated[Duration, AfterValidator(_a_day_at_most)]
+
+
 def _at_least_a_day(value: timedelta) -> timedelta:
     if value < timedelta(days=1):
         raise ValueError("must be at least 1d")
@@ -294,7 +303,7 @@ class NoticeKeys(BaseModel):
     budget: int | None = Field(default=None, ge=80, le=20_000)
     events: Annotated[tuple[EventKind, ...], NoDecode, BeforeValidator(_names_in)] | None = None
     updates: Updates | None = None
-    settle: Duration | None = None
+    settle: Settle | None = None
     digest: Annotated[Digest | Off, PlainValidator(_off_or(Digest.parse))] | None = None
     quiet_hours: Annotated[QuietHours | Off, PlainValidator(_off_or(QuietHours.parse))] | None = None
     include: Patterns | None = None

@@ -276,7 +276,8 @@ def _choose_more(choice: _Choice) -> None:
     for at in sorted(scores, key=lambda at: (-scores[at], at)):
         if choice.room < _TOO_SHORT:
             return
-        if not _is_like(words[at], (words[other] for other in choice.texts)):
+        said = choice.sayings[at].text in choice.texts.values()
+        if not said and not _is_like(words[at], (words[other] for other in choice.texts)):
             choice.takes_all(_kept_together(choice.sayings, at))
 
 

@@ -338,6 +338,7 @@ class World:
             store=self.store,
             channels={channel.name: channel for channel in self.channels},
             router=self.router,
+            deciding=self.poller.deciding,
             zone=self.zone,
             clock=self.clock,
             monotonic=self.clock.seconds,

@@ -294,24 +294,27 @@ def _send_own_event(plugin: Plugin, message: Message) -> Receipt:
     return lambda: events[-1] if events else ""
 
 
+_EVENT_ID = re.compile(r"\$[\x21-\x7e]{1,254}")
+
+
 def _event_id(answer: object) -> str:
     """The id in an answer of `_fetch`: whether it went well, what was said, and the status."""
     said = answer[1] if isinstance(answer, tuple) else None
     found = said.get("event_id") if isinstance(said, dict) else None
-    return found if isinstance(found, str) and re.fullmatch(r"\$[\x21-\x7e]{1,254}", found) else ""
+    return found if isinstance(found, str) and _EVENT_ID.fullmatch(found) else ""
 
 
 def matrix_content(message: Message) -> dict[str, Any]:
     """The content of an event, but for its msgtype.
 
     `m.mentions` is empty: clients and servers since version 1.7 of the specification then look for no name and no
-    "@room" in the words.
+    "@room" in the words. A receipt of another service, kept from before the channel became one of Matrix, is left out.
     """
     content: dict[str, Any] = {"body": "\n\n".join(filter(None, (message.title, message.text))), "m.mentions": {}}
     if message.html:
         heading = f"<h4>{escape(message.title)}</h4>\n" if message.title else ""
         content |= {"format": "org.matrix.custom.html", "formatted_body": heading + message.html}
-    if message.reply_to:
+    if _EVENT_ID.fullmatch(message.reply_to):
         content["m.relates_to"] = {"m.in_reply_to": {"event_id": message.reply_to}}
     return content
 

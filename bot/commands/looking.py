@@ -31,7 +31,7 @@ _SAID = {
     "unchanged": "nothing new",
     "settling": "it has changed; told when it has been quiet",
     "grown": "it has grown, and is told",
-    "missing": "its page is not found; looked at again in an hour, and only then believed",
+    "missing": "its page is not found; believed when it is not found again, an hour or more after the first time",
     "gone": "its page is gone; the kept copy stays: keepcurrent unroll",
     "failed": "could not be looked at",
 }

@@ -262,12 +262,26 @@ def _write(made: str | bytes, output: Path | None) -> bool:
             sys.stdout.write(show.printable(made))
         return True
     try:
-        output.write_bytes(made if isinstance(made, bytes) else made.encode("utf-8"))
+        _put(output, made if isinstance(made, bytes) else made.encode("utf-8"))
     except OSError as error:
         show.problem(f"{output}: {error.strerror}")
         return False
     show.note(f"Wrote {output}.")
     return True
+
+
+def _put(output: Path, data: bytes) -> None:
+    """Write a file whole or not at all: a full disk leaves the one that was there. Raises `OSError`."""
+    if output.exists() and not output.is_file():  # /dev/stderr, a pipe
+        output.write_bytes(data)
+        return
+    aside = output.with_name(f".{output.name}.tmp")
+    try:
+        aside.write_bytes(data)
+        aside.replace(output)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def _is_standard(output: Path | None) -> bool:

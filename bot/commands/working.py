@@ -139,7 +139,7 @@ def _tell_preview(preview: _Preview) -> None:
         for known in changes.known:
             if known.state == "duplicate":
                 show.answer(f"  not sent: {known.title}: {known.note}")
-            for reason in known.filtered:
+            for reason in known.filtered if known.key in titles else ():
                 show.answer(f"  not sent to {reason}: {known.title}")
     for row in preview.waiting:
         keys = row_alert(row) or ", ".join(d.entry_key for d in row.deliveries)
@@ -172,8 +172,9 @@ def _preview_document(preview: _Preview) -> dict[str, object]:
         ],
         "filtered": [
             {"author": feed.address, "thread": known.key, "why": reason}
-            for feed, _, changes in looks
+            for feed, polled, changes in looks
             for known in changes.known
+            if known.key in {entry.key for entry in polled.new}
             for reason in known.filtered
         ],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from html import escape
 from typing import TYPE_CHECKING, Literal
 
@@ -57,6 +57,12 @@ def _render(name: str, view: View) -> str:
     return _template(name).render(view=view).strip()
 
 
+@lru_cache(maxsize=256)
+def _pieces(text: str) -> tuple[tuple[str, bool], ...]:
+    """A text in words and links, remembered: to see how much fits, a notice is made a dozen times."""
+    return tuple(split_links(text))
+
+
 @cache
 def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -69,7 +75,7 @@ def _template(name: str) -> Template:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "split_links": split_links,
+        "split_links": _pieces,
         "shorten": shorten,
         "literal": markdown.literal,
         "prose": markdown.prose,

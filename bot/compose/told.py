@@ -11,6 +11,9 @@ from bot.growth import Growth, growth
 from bot.model import Author, Batch, Delivery, Entry, EventKind, Feed, Item
 from bot.policy import Policy
 
+_MOST_COMPARED = 300_000
+"""How many characters of all threads of one message are compared with what they were."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -52,12 +55,13 @@ class Told:
 def told_of(batch: Batch, policies: Sequence[Policy]) -> tuple[Told, ...]:
     """The events of a batch, one author's after the other's, in the order in which the authors come first."""
     pairs = zip(batch.items, chain(policies, repeat(Policy())), strict=False)
-    told = [_told(item, item.feed, item.entry, policy) for item, policy in pairs if item.feed and item.entry]
+    most = _MOST_COMPARED // max(len(batch.items), 1)
+    told = [_told(item, item.feed, item.entry, policy, most) for item, policy in pairs if item.feed and item.entry]
     authors = list(dict.fromkeys(one.feed.id for one in told))
     return tuple(sorted(told, key=lambda one: authors.index(one.feed.id)))
 
 
-def _told(item: Item, feed: Feed, entry: Entry, policy: Policy) -> Told:
+def _told(item: Item, feed: Feed, entry: Entry, policy: Policy, most: int) -> Told:
     known = item.before is not None and item.before.whole and item.delivery.event == "grown"
     return Told(
         delivery=item.delivery,
@@ -65,6 +69,6 @@ def _told(item: Item, feed: Feed, entry: Entry, policy: Policy) -> Told:
         entry=entry,
         first=item.first,
         before=item.before,
-        growth=growth(item.before, entry) if known and item.before else None,
+        growth=growth(item.before, entry, most=most) if known and item.before else None,
         policy=policy,
     )

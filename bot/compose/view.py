@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from bot.compose.edits import reworded
+from bot.compose.room import fair_share, weight, within
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
 from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated
@@ -20,7 +21,7 @@ from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import one_line, shorten, split_links, words_of
+from bot.text import LONGEST_POST, one_line, shorten, split_links, words_of
 from bot.times import in_words
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
@@ -32,8 +33,10 @@ _FEW_LINKS = 20
 _MOST_NAMES = 8
 """Hashtags, and people, that are named; the others are counted."""
 _MOST_QUOTES = 3
-_MOST_SUMMED_UP = 500_000
-"""How many characters of a thread are looked at for what it says."""
+_MOST_SUMMED_UP, _MOST_OF_ONE = 200_000, 50_000
+"""What is looked at for what threads say, of all of a message and of each, by its weight (`room`)."""
+_MOST_COUNTED = 400_000
+"""How many characters are looked at for the facts of all threads of a list."""
 _SAFE_KEY = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -118,13 +121,17 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """For whom a notice is made. `headline` stands over it; `most`: no form of it has room for more characters."""
+    """For whom a notice is made. `headline` stands over it.
+
+    `most`: for more characters of one thread no form of it has room; `weight`: how much of each is summed up.
+    """
 
     tame: Tamer
     zone: tzinfo
     form: Form
     headline: str
     most: int
+    weight: int
 
 
 def view_of(batch: Batch, told: Sequence[Told], frame: Frame) -> View:
@@ -134,6 +141,16 @@ def view_of(batch: Batch, told: Sequence[Told], frame: Frame) -> View:
         story = _story(told[0], frame)
         return View(story=replace(story, notes=notes + story.notes))
     return replace(_list(told, frame) if told else _alerts(batch, frame.tame), notes=notes)
+
+
+def most_told(told: Sequence[Told], most: int) -> int:
+    """How many characters of each thread are told, where a message has room for `most`."""
+    return fair_share([sum(len(post.text) for post in _to_tell(one)) for one in told], most) if len(told) > 1 else most
+
+
+def most_weight(told: Sequence[Told]) -> int:
+    """How much of each thread is summed up."""
+    return fair_share([weight(_fresh(one), _MOST_OF_ONE) for one in told], _MOST_SUMMED_UP)
 
 
 def links_shown(view: View) -> Iterator[str]:
@@ -287,9 +304,10 @@ def _chosen(posts: Sequence[Post], told: Told, frame: Frame) -> tuple[tuple[Word
     mode = _mode(told)
     if mode == "full":
         return tuple(_whole(posts, frame)), False
-    bounded = tuple(_bounded(posts))
+    bounded = tuple(within(posts, frame.weight))
     summary = (preview if mode == "preview" else highlights)(bounded, budget=told.policy.budget)
-    return tuple(_passages(summary, frame.tame)), not {one.post for one in summary.passages} <= summary.shown
+    shown = {number for number in summary.shown if bounded[number] is posts[number]}
+    return tuple(_passages(summary, frame.tame)), not {one.post for one in summary.passages} <= shown
 
 
 def _mode(told: Told) -> str:
@@ -300,6 +318,11 @@ def _mode(told: Told) -> str:
 def _fresh(told: Told) -> tuple[Post, ...]:
     """The posts that are told for the first time."""
     return (*told.growth.new, *told.growth.edited) if told.growth else told.entry.posts
+
+
+def _to_tell(told: Told) -> tuple[Post, ...]:
+    """All posts of which the words may be told."""
+    return (*_fresh(told), *told.growth.removed) if told.growth else told.entry.posts
 
 
 def _passages(summary: Summary, tame: Tamer) -> Iterator[Words]:
@@ -316,36 +339,32 @@ def _whole(posts: Iterable[Post], frame: Frame) -> Iterator[Words]:
         text = frame.tame(_said(clipped(post, frame.most)))
         if text:
             yield Words(text=text, post=number)
-        length += len(text)
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)  # cleaning may leave nothing
         if length > frame.most:
             return
 
 
 def _edited(grown: Growth, start: int, frame: Frame) -> Iterator[Words]:
-    """What edited posts say, each with what it said before, up to the one with which they are too long."""
+    """What edited posts say, each with what it said before; up to where no room can be left for more."""
     length = 0
     for number, (post, was) in enumerate(zip(grown.edited, grown.were, strict=True), start):
-        if length > frame.most:
-            return
         before, now = reworded(_said(clipped(was, frame.most)), _said(clipped(post, frame.most)))
-        length += len(before) + len(now)
         for mark, text in (("edited", now), ("was", before)):
             if text:
                 yield Words(text=frame.tame(text), post=number, mark=mark)
+        # Cleaning may leave nothing of what took its time.
+        length += max(len(now) + len(before), min(len(post.text), LONGEST_POST) // 4)
+        if length > frame.most:
+            return
 
 
 def _removed(posts: Iterable[Post], start: int, frame: Frame) -> Iterator[Words]:
+    length = 0
     for number, post in enumerate(posts, start):
         if text := frame.tame(_said(clipped(post, frame.most))):
             yield Words(text=text, post=number, mark="removed")
-
-
-def _bounded(posts: Iterable[Post]) -> Iterator[Post]:
-    length = 0
-    for post in posts:
-        yield clipped(post, _MOST_SUMMED_UP // 20)
-        length += len(post.text)
-        if length > _MOST_SUMMED_UP:
+        length += max(len(text), min(len(post.text), LONGEST_POST) // 4)
+        if length > frame.most:
             return
 
 
@@ -410,7 +429,7 @@ def _names(facts: Facts, tame: Tamer) -> str:
 
 def _list(told: Sequence[Told], frame: Frame) -> View:
     """A table of contents, then each thread in short."""
-    facts = [facts_of(one.entry) for one in told]
+    facts = [facts_of(one.entry, most=_MOST_COUNTED // len(told)) for one in told]
     shorts = [_in_short(one, frame, its) for one, its in zip(told, facts, strict=True)]
     stories = tuple(replace(short, number=number, heading=short.title) for number, short in enumerate(shorts, 1))
     feeds = {one.feed.id: one.feed for one in told}

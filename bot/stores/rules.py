@@ -97,7 +97,7 @@ def booked(
 def dropped(known: Known, places: Iterable[str]) -> Known:
     """The thread after its deliveries to these places were taken out by hand; it may still go to others."""
     after = _with_books(known, {*known.queued} - {*places}, known.pruned)
-    if after.queued or after.pruned:
+    if after.queued or after.pruned or known.state == "baseline":
         return after
     return replace(after, state="dropped", look_at=None, note="dropped by hand")
 

@@ -136,6 +136,7 @@ async def test_a_late_receipt_is_given_too(monkeypatch: pytest.MonkeyPatch) -> N
         ({}, {}),
         ({"html": "<p>x</p>"}, {"format": "org.matrix.custom.html", "formatted_body": "<h4>a &lt; b</h4>\n<p>x</p>"}),
         ({"reply_to": "$1"}, {"m.relates_to": {"m.in_reply_to": {"event_id": "$1"}}}),
+        ({"reply_to": "1700000000.000100"}, {}),  # Slack's, from before the channel became one of Matrix
     ],
 )
 def test_the_content_of_an_event(changes: dict[str, str], more: dict[str, object]) -> None:

@@ -854,13 +854,13 @@ async def test_a_first_notice_tells_what_is_kept_when_it_is_sent(store: Store) -
 async def test_events_of_a_thread_are_booked_apart(store: Store) -> None:
     """A thread knows each event that is queued for a channel; to drop one leaves the others."""
     await followed(store)
-    rows = (delivery("a"), delivery("b", event="grown", since=1), delivery("c", event="gone"))
+    rows = (delivery("a"), delivery("b", event="grown", since=1), delivery("c", event="gone", since=1))
     await committed(store, *rows, known=(known("1"),))
     before = (await store.threads())[0].queued
     await store.drop(["b"])
 
-    assert before == ("me", "me gone", "me grown 1")
-    assert (await store.threads())[0].queued == ("me", "me gone")
+    assert before == ("me", "me gone 1", "me grown 1")
+    assert (await store.threads())[0].queued == ("me", "me gone 1")
 
 
 async def test_what_is_claimed_is_not_claimed_again(store: Store) -> None:

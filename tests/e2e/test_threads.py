@@ -49,7 +49,7 @@ async def test_refresh_of_a_thread_that_is_gone_is_believed_an_hour_later(home, 
     done = await keepcurrent("refresh", NEW.key, cwd=home)
 
     assert done.code == 0
-    assert "looked at again in an hour, and only then believed" in done.out
+    assert "believed when it is not found again, an hour or more after the first time" in done.out
     assert len(recorder.bodies) == 1
 
 

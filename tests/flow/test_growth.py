@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -275,7 +276,22 @@ async def test_a_thread_is_gone_at_the_second_of_two_spaced_looks(world):
     assert early == []
     assert row.state == "sent"
     assert "post 2" in world.channels[0].inbox[-1].text
-    assert (await thread(world)).look_at is None
+
+
+async def test_a_thread_that_came_back_is_not_called_gone(world):
+    """It is looked at again after it was said to be gone; and a second removal of the same is not told again."""
+    world.site.threads["t"].readable = False
+    await quiet(world, 12)
+    await quiet(world, 61)
+    world.site.threads["t"].readable = True
+    await quiet(world, 24 * 60)
+    back = await thread(world)
+    world.site.threads["t"].readable = False
+    for hours in (7 * 24, 2, 2):
+        await quiet(world, 61 * hours)
+
+    assert (back.gone_at, back.missing_at) == (None, None)
+    assert len(await rows(world, "gone")) == 1
 
 
 async def test_a_thread_that_comes_back_was_not_gone(world):
@@ -345,3 +361,230 @@ async def test_an_order_to_look_now_looks_now(world):
 
     assert done is not None
     assert (done.outcome, done.known.version) == ("settling", 2)
+
+
+# -- what a reviewer, a user and a breaker found --------------------------------------------------------
+
+
+async def test_growth_is_told_where_the_page_vanishes_before_it_is_quiet(world):
+    """To a channel that does not want to hear of removals, the posts are told all the same."""
+    policies = Policies(channels={"b": Policy(events=frozenset({"new", "grown"}))})
+    both = World(store=MemoryStore(), channels=(FakeChannel("a"), FakeChannel("b")), policies=policies)
+    await begin(both)
+    grow(both)
+    await quiet(both, 12)
+    both.site.threads["t"].readable = False
+    await quiet(both, 11)
+    await quiet(both, 61)
+
+    assert [(row.channel, row.event) for row in await both.store.deliveries() if row.event != "new"] == [
+        ("a", "gone"),
+        ("b", "grown"),
+    ]
+
+
+async def test_growth_is_told_though_the_page_is_not_found_again(world):
+    """Nothing says that it is gone, since no other page is found either: what was seen is told."""
+    grow(world)
+    await quiet(world, 12)
+    for one in world.site.threads.values():
+        one.readable = False
+    for minutes in (11, 61, 6 * 60, 24 * 60, 7 * 24 * 60):
+        await quiet(world, minutes)
+    known = await thread(world)
+
+    assert len(await rows(world, "grown")) == 1
+    assert known.told == known.version
+
+
+async def test_an_author_who_leaves_the_site_takes_all_threads_along(world):
+    """Then another author's page shows that the site works."""
+    world.site.publish("bob-old", START - timedelta(days=1), author="bob")
+    await world.follow("@bob")
+    for one in world.site.threads.values():
+        one.readable = one.author == "bob"
+    await quiet(world, 12)
+    await quiet(world, 61)
+
+    assert [row.entry_key for row in await rows(world, "gone")] == ["t"]
+
+
+async def test_the_only_author_s_threads_are_gone_after_a_day(world):
+    """There is nobody else to ask for; the author's own page is answered all the while."""
+    for one in world.site.threads.values():
+        one.readable = False
+    await quiet(world, 12)
+    await quiet(world, 61)
+    early = await rows(world, "gone")
+    for _ in range(3):
+        await world.round(hours=12)
+
+    assert early == []
+    assert [row.entry_key for row in await rows(world, "gone")] == ["t"]
+
+
+async def test_a_page_that_shows_a_part_of_what_it_counts_removes_nothing(world, monkeypatch):
+    """It says five posts and shows two: the others are kept, and nobody is told that they were removed."""
+    whole = world.source.expand
+
+    async def part(entry):
+        read = await whole(entry)
+        return replace(read, posts=read.posts[:1], post_count=3)
+
+    monkeypatch.setattr(world.source, "expand", part)
+    await quiet(world, 12)
+    await quiet(world, 61)
+
+    assert await rows(world, "grown") == []
+    assert len((await world.store.content("fake:ann", "t")).posts) == 3
+
+
+async def test_a_channel_that_refused_a_thread_is_not_told_of_it_later():
+    """Neither that it has grown nor that it is gone."""
+    world = World(store=MemoryStore(), policies=Policies(channels={"me": Policy(max_age=timedelta(minutes=1))}))
+    await begin(world)
+    grow(world)
+    await quiet(world, 12)
+    await quiet(world, 11)
+    world.site.threads["t"].readable = False
+    await quiet(world, 61)
+    await quiet(world, 6 * 60)
+
+    assert await world.store.deliveries() == ()
+
+
+async def test_what_was_dropped_by_hand_does_not_come_back():
+    """Sent to one channel, dropped for the other: growth is the first one's alone."""
+    world = World(store=MemoryStore(), channels=(FakeChannel("a"), FakeChannel("b")))
+    world.channels[1].mode = "away"
+    await begin(world)
+    waiting = [row.id for row in await world.store.deliveries() if row.channel == "b"]
+    await world.store.drop(waiting)
+    world.channels[1].mode = "ok"
+    grow(world)
+    for _ in range(4):
+        await quiet(world, 12)
+
+    assert [(row.channel, row.event) for row in await world.store.deliveries()] == [("a", "new"), ("a", "grown")]
+
+
+async def test_a_live_thread_is_told_at_growing_distance_too(world):
+    """A post every half hour for two days is a handful of updates."""
+    for posts in range(4, 100):
+        grow(world, posts)
+        await quiet(world, 30)
+
+    assert len(await rows(world, "grown")) <= 8
+
+
+async def test_many_threads_that_change_at_once_are_few_notices(world):
+    """Those beyond a burst are one list."""
+    for n in range(12):
+        world.site.publish(f"u{n}", START + timedelta(minutes=31 + n))
+    world.site.page_size = 20
+    await world.round()
+    before = len(world.channels[0].inbox)
+    for key, one in world.site.threads.items():
+        one.readable = key == "old"
+    for minutes in (12, 61, 30, 30):
+        await quiet(world, minutes)
+
+    assert len({row.entry_key for row in await rows(world, "gone")}) == 12
+    assert len(world.channels[0].inbox) - before <= world.pace.burst + 2
+
+
+async def test_an_update_of_which_nothing_is_left_is_not_sent():
+    """A post came and went again while the channel's updates were gathered."""
+    world = World(store=MemoryStore(), policies=Policies(channels={"me": Policy(updates="digest")}))
+    await begin(world)
+    grow(world)
+    await quiet(world, 12)
+    await quiet(world, 11)
+    queued = await rows(world, "grown")
+    grow(world, 3)
+    await world.relooker.look_now(await thread(world))
+    await quiet(world, 12)
+
+    assert len(queued) == 1
+    assert await rows(world, "grown") == []
+
+
+async def test_the_whole_of_a_thread_of_which_a_part_was_unrolled_first_is_told(world):
+    """The page of the whole has another id: its posts are growth of the known thread, and it is read from now on."""
+    part = world.site.threads["t"]
+    part.hidden = {0, 1}
+    world.site.publish("whole", START + timedelta(minutes=20), posts=6, first_post="t")
+    await world.round()
+    await quiet(world, 12)
+    await quiet(world, 60)
+    (row,) = await rows(world, "grown")
+    kept = await world.store.content("fake:ann", "t")
+
+    assert row.entry_key == "t"
+    assert [post.id for post in kept.posts] == [f"t.{n}" for n in range(6)]
+    assert (await thread(world)).page == "whole"
+
+
+async def test_a_thread_that_is_backfilled_after_it_grew_goes_on_growing(world):
+    """Its versions go on counting, so no update of it has the number of one that was sent."""
+    world.site.threads["old"].posts = 5
+    await world.round()
+    await quiet(world, 11)
+    await world.follow("@ann", backfill=5)
+    await world.once.deliver()
+    world.site.threads["old"].posts = 7
+    await world.round()
+    await quiet(world, 11)
+    await quiet(world, 60)
+
+    assert len([row for row in await rows(world, "grown") if row.entry_key == "old"]) == 2
+
+
+async def test_growth_of_a_thread_whose_copy_left_the_archive_is_told(world):
+    """By the counts, as of a thread that was there before us."""
+    world.store._contents.clear()
+    world.store._versions.clear()
+    grow(world)
+    await quiet(world, 12)
+    await quiet(world, 11)
+    (row,) = await rows(world, "grown")
+
+    assert (row.since, row.version, row.state) == (2, 3, "sent")
+
+
+async def test_a_thread_that_cannot_be_looked_at_stops_no_other(world, monkeypatch, caplog):
+    """What nobody foresaw is logged, and it waits for an hour."""
+    for key in ("a", "u"):
+        world.site.publish(key, START + timedelta(minutes=40))
+    await world.round()
+    monkeypatch.setattr("bot.relook.Relooker._missing", None)
+    world.site.threads["a"].readable = False
+    world.site.threads["u"].posts = 5
+    await quiet(world, 12)
+    await quiet(world, 11)
+
+    assert [row.entry_key for row in await rows(world, "grown")] == ["u"]
+    assert "this program failed" in caplog.text
+
+
+async def test_two_looks_that_are_not_spaced_are_one(world):
+    """By hand, twice in a row: nothing is believed yet."""
+    world.site.threads["t"].readable = False
+    for _ in range(2):
+        done = await world.relooker.look_now(await thread(world))
+
+    assert done.outcome == "missing"
+    assert await rows(world, "gone") == []
+
+
+async def test_a_clock_that_was_ahead_asks_for_no_page_in_a_circle(world):
+    """What was found a year ahead is looked at on the schedule, from now."""
+    world.clock.advance(days=365)
+    world.site.publish("ahead", world.clock())
+    await world.round()
+    world.clock.advance(days=-365)
+    world.site.requests.clear()
+    for _ in range(6 * 24):
+        await quiet(world, 10)
+
+    assert world.site.requests.count("thread ahead") <= 5

@@ -96,9 +96,13 @@ def test_a_notice_looks_like_this(form: str, case: str) -> None:
     assert page == path.read_text()
 
 
-def test_the_key_is_the_batch() -> None:
-    """A repeated notice has the key of the first."""
-    assert compose(batch(entry(), key="b-77"), WIDE, zone=PARIS).key == "b-77"
+def test_the_key_is_that_of_the_deliveries() -> None:
+    """A repeated notice has the key of the first; what comes later to the same digest has another one."""
+    one, other = batch(entry(), key="b-77"), batch(entry(), entry("200"), key="b-77")
+    later = replace(other, items=other.items[1:])
+
+    assert compose(one, WIDE, zone=PARIS).key == compose(one, WIDE, zone=PARIS).key
+    assert len({compose(some, WIDE, zone=PARIS).key for some in (one, other, later)}) == 3
 
 
 def test_the_same_batch_gives_the_same_message() -> None:

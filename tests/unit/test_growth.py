@@ -67,6 +67,7 @@ def test_an_edited_post_is_told_as_it_is_now_and_as_it_was() -> None:
         ("STOP", "stop"),
         ("see https://t.co/x", "see https://csis.org/analysis/cyber"),
         ("see csis.org/analysis/cyber…", "see https://csis.org/analysis/cyber"),
+        ("see (a-b.csis.org/analysis/cyber", "see (https://a-b.csis.org/analysis/cyber"),
         ("1️⃣ one", "1⃣ one"),
         ("café", "cafe\u0301"),
         ("ＡＢ", "AB"),
@@ -132,12 +133,17 @@ def test_every_post_is_told_of_once(old: list[str], new: list[str]) -> None:
     assert sorted(ids(grown.inserted + grown.appended)) == sorted(ids(grown.new))
 
 
-@pytest.mark.parametrize(
-    "text", ["a" * 1_000_000, "a." * 500_000, "e" + "\u0301\u0316" * 500_000, "a/." * 300_000, "`´" * 500_000]
+NASTY = (
+    *("a", "a.", "a/.", "e\u0301\u0316", "`´", "-", "-.", "-a", " -a", "–", " ", "漢", "http://", "http://-"),
+    *(f"{'-' * 62}.", f"{'-' * 60}. ", f"{'a' * 63}.", f"({'a' * 63}.a.a.a.a.a", f"{'-' * 300} ", "👩\u200d👩", "ﷺ"),
 )
-def test_a_huge_post_does_not_stall(text: str) -> None:
-    """A megabyte of anything takes less than two seconds."""
-    start = time.perf_counter()
+
+
+@pytest.mark.parametrize("piece", NASTY)
+def test_a_huge_post_does_not_stall(piece: str) -> None:
+    """A megabyte of anything takes less than two seconds of the processor."""
+    text = piece * (1_000_000 // len(piece))
+    start = time.process_time()
     growth(thread(Post(id="a", text=text)), thread(Post(id="a", text=f"{text}x")))
 
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2

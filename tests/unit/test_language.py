@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,31 @@ def test_a_sentence_is_known(code: str) -> None:
 def test_too_little_is_no_language(text: str) -> None:
     """Where nothing is sure, nothing is said."""
     assert language_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "post 0 of t\npost 1 of t\npost 2 of t\npost 3 of t",
+        "Bridges hum in the wind, all of them.",
+        "**Settings, SMTP, Docker, running**",
+        "no parser and no composer crashes",
+        "huginn#3504 (open): no way to clear seen ids.",
+    ],
+)
+def test_english_is_no_other_language(text: str) -> None:
+    """CLD3 is sure of Japanese, Latin, Norwegian, Portuguese, Luxembourgish; rather nothing is said."""
+    assert language_of(text) in ("en", "")
+
+
+def test_lines_of_english_are_hardly_ever_another_language() -> None:
+    """Of the sentences in our own documentation, at most one in a hundred."""
+    docs = Path(__file__).parents[2].joinpath("docs").glob("*.md")
+    pieces = (piece for file in docs for piece in re.split(r"(?<=[.!?])\s|[|\n]", file.read_text("utf-8")))
+    said = [language_of(piece) for piece in pieces if piece.isascii() and 24 <= len(piece) <= 250]
+
+    assert len(said) > 100
+    assert sum(code not in ("en", "") for code in said) <= len(said) / 100
 
 
 def test_a_foreign_word_changes_nothing() -> None:

@@ -364,6 +364,24 @@ def test_sentences_that_are_alike_use_the_budget() -> None:
     assert length(highlights(posts)) > 500
 
 
+def test_a_short_sentence_that_comes_back_is_told_once() -> None:
+    """ "Why is that?" at the end of each post is no highlight twenty times."""
+    posts = (
+        f"Bridge {n} of {'abcdefghij'[n]}-town hums in {1900 + n} for its handrail. Why is that?" for n in range(9)
+    )
+    told = said(highlights(thread("5", *posts, "Nobody here can tell. " * 3, REST).posts, budget=300))
+
+    assert told.count("Why is that? …") <= 1
+
+
+def test_a_cut_is_no_full_stop_before_a_qualifier() -> None:
+    """Where a cut falls right between the two, one word less is told."""
+    law = "The law on the bridges is void. Except for section 4, which stands as it is."
+    told = {said(preview((Post(id="1", text=law),), budget=budget)) for budget in range(20, 60)}
+
+    assert [text for text in told if text.endswith("void.…")] == []
+
+
 def test_a_preview_is_the_beginning() -> None:
     """Whole posts, then one that is cut between words."""
     entry = thread("5", "One two three.", "", "Four five six.", "Seven eight nine. " * 20)
