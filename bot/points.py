@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bot.model import Post
 from bot.numbering import LAST, Mark, counts_in, mark_of
-from bot.text import WEB_LINK, is_hook, sentence_spans, words_of
+from bot.text import WEB_LINK, is_hook, quotations, sentence_spans, words_of
 
 MOST_POSTS = 400
 _MOST_CHARACTERS = 120_000
@@ -202,41 +202,11 @@ _QUALIFIER = re.compile(
     re.IGNORECASE,
 )
 _QUALIFIER_LOOK = 40
-_QUOTE_OPENS = re.compile("[“„«‘「『]|(?<![^\\s(\\[—–:/-])[\"'»”’](?=\\S)")
-_QUOTE_ENDS = {
-    sign: re.compile(end)
-    for sign, end in {
-        "“": "”",
-        "„": "[“”]",
-        "«": "»",
-        "»": "«",
-        "”": "”",
-        "‘": r"(?<=\S)’(?!\w)",
-        "’": r"(?<=\S)’(?!\w)",
-        "'": r"(?<=\S)'(?!\w)",
-        '"': r'(?<=\S)"(?!\w)',
-        "「": "」",
-        "『": "』",
-    }.items()
-}
-_LONGEST_QUOTATION = 1_000
-"""A mark without its partner within so many characters opens nothing: an apostrophe, an inch, a slip."""
 
 
 def is_qualifier(text: str) -> bool:
     """Whether `text` takes back or narrows what stands before it: "But only …", "Defeated 18–23.", "It will not."."""
     return bool(_QUALIFIER.match(text if len(text) <= _QUALIFIER_LOOK else f"{text[:_QUALIFIER_LOOK]}_"))
-
-
-def quotations(text: str) -> Iterator[tuple[int, int]]:
-    """Where what somebody else says begins and ends in `text`, quotation marks included."""
-    at = 0
-    while opening := _QUOTE_OPENS.search(text, at):
-        start = opening.start()
-        closing = _QUOTE_ENDS[opening.group()].search(text, start + 1, start + _LONGEST_QUOTATION)
-        at = closing.end() if closing else start + 1
-        if closing:
-            yield start, at
 
 
 # -- what is no content ------------------------------------------------------------------------------

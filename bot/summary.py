@@ -19,12 +19,11 @@ from bot.points import (
     Saying,
     is_qualifier,
     lists_of,
-    quotations,
     sayings_of,
     says_nothing,
     words_looked_at,
 )
-from bot.text import ELLIPSIS, LONGEST_POST, UNSPACED_CHARACTER, shorten
+from bot.text import ELLIPSIS, LONGEST_POST, UNSPACED_CHARACTER, quotations, shorten
 
 BUDGET = 600
 

@@ -343,8 +343,8 @@ def _saying(text: str, limit: int = _LONGEST_SENTENCE) -> str:
     spans = list(_spans_of(lines))
     for at, (start, end) in enumerate(spans):
         if _says_something(whole[start:end]) and not is_hook(whole[start:end]):
-            quoted = _quotation_end(whole, start, end)
-            stop = next(stop for _, stop in spans[at:] if stop >= quoted)
+            quoted = _quotation_end(whole[start:], end - start)
+            stop = next((stop for _, stop in spans[at:] if stop >= start + quoted), end)
             # What says nothing by itself ("Okay.", "So.") goes on with what follows it.
             return shorten(whole[start : stop if stop - start >= _SAYS_NOTHING else len(whole)], limit)
     return ""
@@ -379,34 +379,41 @@ def _plain_line(line: str) -> str:
     return without_number(line) or line
 
 
-_QUOTES = {"“": "”", "„": "“”", "«": "»", "»": "«", "‘": "’", "‚": "‘’", "「": "」", "『": "』", '"': '"', "'": "'"}
-"""What opens a quotation, and what ends it."""
+_QUOTE_OPENS = re.compile("[“„«‘「『]|(?<![^\\s(\\[—–:/-])[\"'»”’](?=\\S)")
+_QUOTE_ENDS = {
+    sign: re.compile(end)
+    for sign, end in {
+        "“": "”",
+        "„": "[“”]",
+        "«": "»",
+        "»": "«",
+        "”": "”",
+        "‘": r"(?<=\S)’(?!\w)",
+        "’": r"(?<=\S)’(?!\w)",
+        "'": r"(?<=\S)'(?!\w)",
+        '"': r'(?<=\S)"(?!\w)',
+        "「": "」",
+        "『": "』",
+    }.items()
+}
+_LONGEST_QUOTATION = 1_000
+"""A mark without its partner within so many characters opens nothing: an apostrophe, an inch, a slip."""
 
 
-def _quotation_end(text: str, start: int, end: int) -> int:
+def _quotation_end(text: str, end: int) -> int:
     """Where the quotation ends that is open at `end` of a sentence; `end` if none is, or if it never ends."""
-    closing = ""
-    for at in range(start, len(text)):
-        if closing and text[at] in closing and not _is_apostrophe(text, at):
-            closing = ""
-            if at >= end:
-                return at + 1
-        elif not closing and at >= end:
-            return end
-        elif not closing and _opens(text, at):
-            closing = _QUOTES[text[at]]
-    return end
+    return next((closed for opened, closed in quotations(text) if opened < end < closed), end)
 
 
-def _opens(text: str, at: int) -> bool:
-    """Whether a quotation begins here. Marks that also end one, stand for inches or leave a letter out need room."""
-    if text[at] not in _QUOTES:
-        return False
-    return text[at] in "「『" or (not text[at - 1 : at].isalnum() and not text[at + 1 : at + 2].isspace())
-
-
-def _is_apostrophe(text: str, at: int) -> bool:
-    return text[at] in "'’‘" and text[at + 1 : at + 2].isalnum()
+def quotations(text: str) -> Iterator[tuple[int, int]]:
+    """Where what somebody else says begins and ends in `text`, quotation marks included."""
+    at = 0
+    while opening := _QUOTE_OPENS.search(text, at):
+        start = opening.start()
+        closing = _QUOTE_ENDS[opening.group()].search(text, start + 1, start + _LONGEST_QUOTATION)
+        at = closing.end() if closing else start + 1
+        if closing:
+            yield start, at
 
 
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
