@@ -45,7 +45,7 @@ ALLOWED = {
         "compose.",
     },
     "growth": {"model", "text"},
-    "lookup": {"model", "protocols"},
+    "lookup": {"errors", "model", "protocols"},
     "markdown": {"text"},
     "orders": {"model"},
     "outbox": {"model", "errors"},

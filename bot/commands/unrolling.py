@@ -97,7 +97,7 @@ async def _find(app: App, address: str) -> _Found:
         with show.progress("Reading the thread …"):
             return _Found(entry=await _read(app, located, address if "/" in address else ""), read_at=now())
     except SourceError as error:
-        kept = kept or await _kept(app.settings, located.thread_key)
+        kept = kept or await _kept(app.settings, located.thread_key, located.feed_id)
         if kept is None or kept.copy is None:
             raise
         copy = _as_kept(kept.copy, kept.known, error, app.settings)
@@ -117,12 +117,12 @@ async def _read(app: App, located: Located, url: str) -> Entry:
     return await source.expand(stub)
 
 
-async def _kept(settings: Settings, key: str) -> _Kept | None:
+async def _kept(settings: Settings, key: str, feed_id: str = "") -> _Kept | None:
     """What the store has of the thread. A store that cannot be read is said, and has nothing."""
     try:
         store = await open_store(settings, read_only=True)
         try:
-            return await _kept_in(store, key)
+            return await _kept_in(store, key, feed_id)
         finally:
             await store.close()
     except StoreError as error:
@@ -130,8 +130,8 @@ async def _kept(settings: Settings, key: str) -> _Kept | None:
         return None
 
 
-async def _kept_in(store: Store, key: str) -> _Kept | None:
-    found = await known_thread(store, key)
+async def _kept_in(store: Store, key: str, feed_id: str) -> _Kept | None:
+    found = await known_thread(store, key, feed_id=feed_id)
     if found is None:
         return None
     _, known = found
@@ -170,7 +170,7 @@ async def _kept_pictures(settings: Settings, entry: Entry) -> dict[str, Picture]
     with contextlib.suppress(StoreError):
         store = await open_store(settings, read_only=True)
         try:
-            if found := await known_thread(store, entry.key):
+            if found := await known_thread(store, entry.key, feed_id=entry.feed_id):
                 kept = await store.media(found[1].feed_id, found[1].key)
                 return {url: Picture(mime=mime, data=data) for url, (mime, data) in kept.items()}
         finally:

@@ -106,6 +106,19 @@ async def test_why_names_the_filter(home, site, recorder):
     assert len(recorder.bodies) == 1
 
 
+async def test_a_kept_thread_is_found_by_any_of_its_posts(home, site):
+    """As people copy it: the link of a post, at X; also when its page is gone."""
+    link = f"https://x.com/{AUTHOR[1:]}/status/{NEW.posts[3].id}"
+    site.withdraw(NEW.key)
+    explained = await keepcurrent("why", link, cwd=home)
+    shown = await keepcurrent("unroll", link, cwd=home)
+
+    assert explained.out.startswith(f"{NEW.key}  {AUTHOR}  ")
+    assert shown.code == 0
+    assert NEW.posts[0].text[:40] in shown.out
+    assert "Kept copy" in shown.err
+
+
 async def test_why_of_a_thread_that_nobody_knows(home):
     """One line, exit 1."""
     done = await keepcurrent("why", "1234", cwd=home)

@@ -80,6 +80,17 @@ def test_of_several_rules_one_that_lets_it_pass_is_enough():
     assert [route.channel for route in one.route("new", ENTRY, declared, START).routes] == ["a"]
 
 
+def test_a_delivery_is_told_by_the_rule_that_let_it_pass():
+    """Not by the first one, which did not want it."""
+    said = ({"min_posts": 99, "summary": "full"}, {"min_posts": 1, "summary": "preview"})
+    rules = tuple(Rule(addresses=("@ann",), feed_ids=frozenset({"fake:ann"}), said=one) for one in said)
+    declared = (Subscription(feed_id="fake:ann", channel=EVERY_CHANNEL, origin="settings", declared="@ann"),)
+    one = Router(channels=("a",), policies=Policies(channels={}, rules=rules))
+    row = queued(Route(channel="a", due=START), ENTRY, START)
+
+    assert one.policy(row, ENTRY, declared, START).summary == "preview"
+
+
 def test_only_some_channels_may_be_asked():
     """What the others think is not looked at."""
     assert [route.channel for route in router().route("new", ENTRY, EVERYWHERE, START, only={"b"}).routes] == ["b"]
