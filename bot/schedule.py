@@ -210,7 +210,10 @@ def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
 def next_relook(since: datetime, now: datetime, jitter: float) -> datetime | None:
     """When a thread that was found, or last changed, at `since` is looked at again; None when that was often enough."""
     # By what has passed, not by a count: after a pause of the bot the looks that were missed are one.
-    since = min(since, now)  # a time ahead is a clock that was wrong
+    if since - now > RELOOKS[1]:
+        # The clock was wrong then, or is now: how old the thread is nobody knows.
+        return now + spread(RELOOKS[-2], jitter)
+    since = min(since, now)
     ahead = (delay for delay in RELOOKS if now - since < delay * 0.9)
     return next((since + spread(delay, jitter) for delay in ahead), None)
 
