@@ -134,7 +134,7 @@ def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
     the archive's bounds took the copy.
 
     If there are more posts than there were, it has grown: what there was then becomes a version of its own, and is
-    taken as told. The listing is compared with itself, for it may count otherwise than the page.
+    taken as told.
     """
     more = _more(before, read)
     if before.state == "filtered" or not 0 < more < len(read.posts):
@@ -153,14 +153,11 @@ def _kept_first(before: Known, read: Entry, now: datetime) -> Reread:
 
 
 def _more(before: Known, read: Entry) -> int:
-    """How many posts have come since a thread of which there is no copy was seen first. Where the listing says that it
-    has not grown, the page counts otherwise; where it says so, the page may be ahead of it.
+    """How many posts have come since a thread of which there is no copy was seen first: by its page, which may be ahead
+    of the listing, or by the listing, which may count otherwise. Rather one too many than a post that nobody hears of.
     """
-    count = before.post_count or 0
-    by_page, by_listing = (read.post_count or 0) - count, (before.listed or count) - count
-    if not count or (before.version == 0 and by_listing <= 0):
-        return 0
-    return max(by_page, by_listing)
+    count = before.post_count
+    return 0 if count is None else max(read.post_count or 0, before.listed or 0) - count
 
 
 def _is_quiet(known: Known, now: datetime, settle: timedelta) -> bool:

@@ -286,8 +286,9 @@ async def test_a_plain_url_is_treated_alike(mail_server: MailServer) -> None:
     url = f"mailto://127.0.0.1:{mail_server.port}/?from=bot@example.org&to=you@example.org"
     channel = channels.plain("me", url=url)
 
-    await channel.send(compose(batch(entry(), key="b7"), channel.limits, zone=PARIS))
+    message = compose(batch(entry()), channel.limits, zone=PARIS)
+    await channel.send(message)
 
     assert channel.limits == channel_to(mail_server).limits
-    assert mail_server.mails[0]["X-Keepcurrent-Id"] == "b7"
+    assert mail_server.mails[0]["X-Keepcurrent-Id"] == message.key
     assert "https://threads.example/thread/100.html" in parts(mail_server)[0]

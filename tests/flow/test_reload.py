@@ -446,3 +446,14 @@ async def test_what_nobody_foresaw_about_the_file_s_authors_is_told(caplog):
     await declare(app, SimpleNamespace())
 
     assert "the settings file's authors: this program failed" in caplog.text
+
+
+async def test_settings_with_digests_are_compared_without_a_word(tmp_path):
+    """They were dumped for it, and pydantic warned of each digest, every two seconds."""
+    path = tmp_path / "settings.toml"
+    path.write_text('[channels.me]\nkind = "console"\ndigest = "daily 08:00"\nquiet_hours = "22:00-07:00"\n')
+    one, other = load(path), load(path)
+    path.write_text('[channels.me]\nkind = "console"\ndigest = "daily 09:00"\n')
+
+    assert reload.same(one, other)
+    assert not reload.same(one, load(path))
