@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bot import render, show
 from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
-from bot.errors import ChannelError, FeedGone, NoPdf, SettingsError, SourceError, StoreError
+from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
@@ -70,7 +70,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
         _require_pdf(args.output)
     async with open_app(settings, store=MemoryStore()) as app:
         try:
-            found = await _find(app, args.thread)
+            found = await (_find_version(app, args.thread, args.kept) if args.kept else _find(app, args.thread))
         except SourceError as error:
             show.problem(f"{args.thread}: {error.reason}")
             return 1
@@ -103,6 +103,24 @@ async def _find(app: App, address: str) -> _Found:
         copy = _as_kept(kept.copy, kept.known, error, app.settings)
         show.note(f"{address}: {error.reason}. {copy.note}")
         return copy
+
+
+async def _find_version(app: App, address: str, version: int) -> _Found:
+    """The kept copy as it was in that version. Raises `NotFound`, `StoreError`."""
+    located = next((place for source in app.sources.values() if (place := source.locate(address))), None)
+    key = located.thread_key if located is not None and located.thread_key else address.strip()
+    store = await open_store(app.settings, read_only=True)
+    try:
+        thread = await known_thread(store, key)
+        copy = await store.content(thread[1].feed_id, thread[1].key, version) if thread else None
+    finally:
+        await store.close()
+    if thread is None or copy is None:
+        raise NotFound(f"there is no version {version} of {address} in the archive; `keepcurrent why` lists them")
+    _, known = thread
+    read_at = copy.read_at or known.first_seen
+    day = read_at.astimezone(app.settings.zone).date().isoformat()
+    return _Found(entry=copy, read_at=read_at, note=f"Version {version} of {known.version}, as it was kept on {day}.")
 
 
 def _where(known: Known) -> Located:

@@ -119,6 +119,21 @@ async def test_a_kept_thread_is_found_by_any_of_its_posts(home, site):
     assert "Kept copy" in shown.err
 
 
+async def test_an_earlier_version_can_be_read(home, site):
+    """As it was before the author took a post back."""
+    site.publish(replace(NEW, posts=NEW.posts[:2]))
+    for _ in range(2):
+        await keepcurrent("refresh", NEW.key, cwd=home)
+    first = await keepcurrent("unroll", NEW.key, "--kept", "1", cwd=home)
+    second = await keepcurrent("unroll", NEW.key, "--kept", "2", cwd=home)
+    third = await keepcurrent("unroll", NEW.key, "--kept", "3", cwd=home)
+
+    assert NEW.posts[-1].text[:30] in first.out
+    assert "Version 1 of 2, as it was kept on" in first.out
+    assert NEW.posts[-1].text[:30] not in second.out
+    assert (first.code, second.code, third.code, third.err.count("\n")) == (0, 0, 1, 1)
+
+
 async def test_why_of_a_thread_that_nobody_knows(home):
     """One line, exit 1."""
     done = await keepcurrent("why", "1234", cwd=home)
