@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -434,6 +434,16 @@ class Batch:
     def alerts(self) -> tuple[Alert, ...]:
         """What a batch of alerts tells; such a batch has no threads."""
         return tuple(delivery.alert for delivery in self.deliveries if delivery.alert is not None)
+
+
+def message_key(deliveries: Iterable[Delivery]) -> str:
+    """What the message that carries these deliveries is known by: the same for the same ones, another one for others.
+
+    What comes to a digest that was sent already is a message of its own; by the digest's own id a homeserver would take
+    it for the first one sent again, and drop it.
+    """
+    names = sorted(f"{delivery.batch} {delivery.id}" for delivery in deliveries)
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

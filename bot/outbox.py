@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.errors import NotFound
-from bot.model import EVERY_CHANNEL, Delivery, DeliveryState, Subscription
+from bot.model import EVERY_CHANNEL, Delivery, DeliveryState, Subscription, message_key
 
 UNSENT: tuple[DeliveryState, ...] = ("pending", "sending", "unknown", "dead")
 WAITING: tuple[DeliveryState, ...] = ("pending", "unknown")
@@ -27,6 +27,11 @@ class Row:
     def first(self) -> Delivery:
         """The delivery that stands for all: they share channel, state and tries."""
         return self.deliveries[0]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it may be asked for by: its own id, those of its deliveries, and what a mail has as X-Keepcurrent-Id."""
+        return frozenset((self.first.batch, message_key(self.deliveries), *(d.id for d in self.deliveries)))
 
 
 def rows_of(deliveries: Iterable[Delivery]) -> list[Row]:
@@ -46,10 +51,10 @@ def stranded(
 
 
 def chosen(rows: Sequence[Row], ids: Iterable[str]) -> list[Row]:
-    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown id."""
+    """The rows of these ids, of the message or of one delivery in it. Raises `NotFound` for an unknown one."""
     found = []
     for wanted in ids:
-        matches = [row for row in rows if wanted == row.first.batch or wanted in {d.id for d in row.deliveries}]
+        matches = [row for row in rows if wanted in row.names]
         if not matches:
             raise NotFound(f"there is no delivery {wanted} in the outbox; `keepcurrent outbox list` lists them")
         found += matches

@@ -7,7 +7,6 @@ room are broken. Knows no channel's own escapes (that is the channel's business)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import tzinfo
 
@@ -17,7 +16,7 @@ from bot.compose.titles import alert_title, title_of
 from bot.compose.told import told_of
 from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, most_told, most_weight, view_of
 from bot.compose.wording import Tamer
-from bot.model import Batch, Limits, Message
+from bot.model import Batch, Limits, Message, message_key
 from bot.policy import Policy
 
 __all__ = ["MAY_REPEAT", "ONLY_BEGINNING", "alert_title", "compose"]
@@ -39,7 +38,7 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
     view = view_of(batch, told, frame)
     text, shown = _fitting(view, "text", limits, limits.text)
     return Message(
-        key=key_of(batch),
+        key=message_key(batch.deliveries),
         title=title,
         text=text or fit_line(title, size_of(limits.form), limits.text),
         html=_fitting(view, "html", limits, limits.html)[0],
@@ -49,16 +48,6 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
         event=alone.event if alone else None,
         reply_to=alone.first.receipt if alone and alone.first and alone.event != "new" else "",
     )
-
-
-def key_of(batch: Batch) -> str:
-    """What a message is known by: the same for the same deliveries, another one for others of the same digest.
-
-    What comes to a digest that was sent already is a message of its own; by the digest's own id a homeserver would
-    take it for the first one sent again, and drop it.
-    """
-    ids = sorted(delivery.id for delivery in batch.deliveries)
-    return hashlib.sha256("\n".join((batch.id, *ids)).encode()).hexdigest()[:16]
 
 
 def _fitting(view: View, kind: Kind, limits: Limits, limit: int) -> tuple[str, View]:

@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 
 from bot.demo.site import SamplePost, samples
+from bot.model import message_key
+from bot.stores.tiny import TinyStore
 from tests import service
 from tests.command import eventually, keepcurrent, running
 
@@ -132,6 +134,17 @@ async def test_an_earlier_version_can_be_read(home, site):
     assert "Version 1 of 2, as it was kept on" in first.out
     assert NEW.posts[-1].text[:30] not in second.out
     assert (first.code, second.code, third.code, third.err.count("\n")) == (0, 0, 1, 1)
+
+
+async def test_a_notice_is_found_in_the_outbox_by_what_the_channel_was_told(home):
+    """The id that a mail bears leads to its row."""
+    (row,) = (await keepcurrent("outbox", "list", "--all", "--json", cwd=home)).json["deliveries"]
+    store = await TinyStore.open(home / "data", read_only=True)
+    key = message_key(await store.deliveries())
+    await store.close()
+    shown = await keepcurrent("outbox", "show", key, "--json", cwd=home)
+
+    assert shown.json["id"] == row["id"]
 
 
 async def test_why_of_a_thread_that_nobody_knows(home):
