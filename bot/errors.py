@@ -12,7 +12,9 @@
             HostDown                    … or did not answer others; carries `until`
           OutOfTime                   the look's time was used up by other requests before this one had its share
         SourceRefused                 login, challenge, 401, 403, 451: a second way in may work
-        FeedGone                      404, 410: no such author, or no such thread
+        FeedGone                      404: no such author, or no such thread
+          FeedEnded                   410, "expired": there will never be anything again
+        SeveralFeeds                  the address leads to several; carries the `choices`
         ParseError                    the page is not what we know
           WrongAuthor                 the page belongs to somebody else now
       ChannelError(channel)         temporary: attempts + 1, the channel's queue waits; may carry `retry_after`
@@ -32,6 +34,8 @@ Messages are for people: they name the thing and, where there is one, the mend. 
 from __future__ import annotations
 
 from datetime import datetime
+
+from bot.model import Choice
 
 
 class BotError(Exception):
@@ -98,6 +102,18 @@ class SourceRefused(SourceError):
 
 class FeedGone(SourceError):
     """There is no such author or thread at the source."""
+
+
+class FeedEnded(FeedGone):
+    """The site says that the page is gone for good, or that the feed is finished."""
+
+
+class SeveralFeeds(SourceError):
+    """An address leads to several feeds, and none is the better answer."""
+
+    def __init__(self, feed_id: str, reason: str, choices: tuple[Choice, ...]) -> None:
+        super().__init__(feed_id, reason)
+        self.choices = choices
 
 
 class ParseError(SourceError):

@@ -10,9 +10,9 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -24,6 +24,7 @@ from bot import allowance, conditional
 from bot.addresses import Addresses, Guard, Names, PrivateAddress, literal
 from bot.bodies import CutShort, TooLarge, Undecodable, read_bounded
 from bot.errors import (
+    FeedEnded,
     FeedGone,
     HostDown,
     HostHeld,
@@ -44,16 +45,22 @@ _ERROR_BODY: Final = 64 * 1024
 _ACCEPT: Final = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_PERMANENT: Final = frozenset((301, 308))
+_PAUSES: Final = frozenset((429, 503))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer that was read to its end: 2xx, or 304 with an empty body. `url` is where redirects led to."""
+    """An answer that was read to its end: 2xx, or 304 with an empty body. `url` is where redirects led to.
+
+    `moved_to`: where permanent redirects (301, 308) lead, up to the first that is not; "" if the first one is not.
+    """
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes
+    moved_to: str = ""
 
 
 class Http:
@@ -89,11 +96,18 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
 
     async def get(
-        self, url: str, *, feed_id: str, headers: Mapping[str, str] | None = None, max_body: int | None = None
+        self,
+        url: str,
+        *,
+        feed_id: str,
+        headers: Mapping[str, str] | None = None,
+        max_body: int | None = None,
+        answers: Container[int] = (),
     ) -> Response:
         """Ask for `url` on behalf of a feed. Raises `SourceError`; 304 is returned like an answer.
 
-        `max_body`: how many bytes are read of it, where that is not what is read of a page.
+        `max_body`: how many bytes are read of it, where that is not what is read of a page. `answers`: statuses that
+        are answers here too (204; 400 and 404 of an API that says more in its body); not those that ask for a pause.
         """
         target = _parse(feed_id, url)
         own_headers = dict(headers or {})
@@ -101,15 +115,18 @@ class Http:
         limit = _Limit(self._timeout)
         if limit.left <= 0:
             raise _out_of_time(feed_id, target)
+        moved_to, moving = "", True
         for _ in range(MAX_REDIRECTS + 1):
             async with self._turn(feed_id, target):
-                answer = await self._ask(feed_id, target, own_headers, limit, most)
+                answer = await self._ask(feed_id, target, own_headers, limit, most, answers)
             if answer.status not in _REDIRECTS:
-                return answer
+                return replace(answer, moved_to=moved_to)
             onward = _onward(feed_id, target, answer.headers.get("Location", ""))
             if onward.origin() != target.origin():
                 # What the caller adds (validators, tokens) is meant for the host it was written for.
                 own_headers = {}
+            moving = moving and answer.status in _PERMANENT
+            moved_to = str(onward) if moving else moved_to
             target = onward
         raise TemporarySourceError(feed_id, f"{target.host} sends us in a circle: more than {MAX_REDIRECTS} redirects")
 
@@ -147,7 +164,9 @@ class Http:
         reason = f"{url.host} did not answer others just now; it is asked again at {when}"
         raise HostDown(feed_id, reason, until=held.until)
 
-    async def _ask(self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit, most: int) -> Response:
+    async def _ask(
+        self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit, most: int, answers: Container[int]
+    ) -> Response:
         """One request and its answer, with the hold of its host kept up to date."""
         host = _site(url)
         try:
@@ -163,13 +182,13 @@ class Http:
         now = self._clock()
         not_before = conditional.retry_after(answer.headers.get("Retry-After"), now)
         error = error_of(feed_id, url.host or "", answer, not_before)
-        if answer.status in (429, 503) and not isinstance(error, SourceRefused):
+        if answer.status in _PAUSES and not isinstance(error, SourceRefused):
             self._holds.refused(host, feed_id, now, not_before)
         elif answer.status >= 500:
             self._holds.failed(host, feed_id, now)
         else:
             self._holds.answered(host, now)
-        if error is not None:
+        if error is not None and (answer.status not in answers or answer.status in _PAUSES):
             raise error
         return answer
 
@@ -291,7 +310,7 @@ _STATUS: Mapping[int, tuple[type[SourceError], str]] = {
     403: (SourceRefused, "refuses us"),
     404: (FeedGone, "has no such page"),
     408: (TemporarySourceError, "took too long with our request"),
-    410: (FeedGone, "says that the page is gone for good"),
+    410: (FeedEnded, "says that the page is gone for good"),
     425: (TemporarySourceError, "asks us to come again later"),
     429: (TemporarySourceError, "asks us to slow down"),
     451: (SourceRefused, "may not show this page for legal reasons"),

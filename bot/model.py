@@ -42,7 +42,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One author at one source. `id` is `SOURCE:handle`, stable for as long as the author is followed."""
+    """One author at one source. `id` is `SOURCE:handle`, stable for as long as the author is followed.
+
+    `person`: whose feed it is, where several are one person's: the id of the first of them; "" for one alone.
+    """
 
     id: str
     source: str
@@ -50,9 +53,10 @@ class Feed:
     author: Author
     url: str = ""
     paused: bool = False
+    person: str = ""
 
 
-Fault = Literal["", "unreachable", "page"]
+Fault = Literal["", "unreachable", "page", "stranger", "ended"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +68,8 @@ class FeedState:
     `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at ("" = start again
     at `older`), due at `sweep_at`; `sweep_failures` in a row.
     `held_until`: the site's own Retry-After; kept even by `poll --all`. `fault`: what the last failure was, where it
-    tells more than its words: nobody was reached, or the page is not one that the source knows.
+    tells more than its words: nobody was reached; the page is not one that the source knows; it is somebody else's
+    now; the site says that there will never be anything again, so that it is not asked any more.
     """
 
     feed_id: str
@@ -102,6 +107,7 @@ class Post:
 
     `reply_to`: handles that stand at the start of `text` only because the post answers them.
     `links` holds what the author links to, quoted posts included (those also stand in `quotes`).
+    `warning`: the words behind which the author hides the post, "" where it is not hidden.
     """
 
     id: str
@@ -110,6 +116,7 @@ class Post:
     media: tuple[Media, ...] = ()
     quotes: tuple[str, ...] = ()
     reply_to: tuple[str, ...] = ()
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,7 @@ class Entry:
     `whole` is False for what a listing's card shows: the first posts, often cut.
     `post_count` is what the site says, which may exceed `len(posts)` while the entry is not whole.
     `version` counts the forms in which the thread was kept, from 1; `read_at` is when this one was read first.
+    `latest`: when its newest post was written, None where the source does not say; it may still be being written.
     """
 
     feed_id: str
@@ -134,6 +142,7 @@ class Entry:
     whole: bool = False
     version: int = 1
     read_at: datetime | None = None
+    latest: datetime | None = None
 
     @property
     def ids(self) -> frozenset[str]:
@@ -149,8 +158,16 @@ class Entry:
     @property
     def content_hash(self) -> str:
         """SHA-256, in hex, of what a reader would call the thread: title and posts. Not of address, date or count."""
-        content = [self.title, *(asdict(post) for post in self.posts)]
+        content = [self.title, *map(_read, self.posts)]
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+
+
+def _read(post: Post) -> dict[str, object]:
+    """What a reader sees of a post; what came to `Post` later counts where it says something, so that older hashes
+    stay what they were.
+    """
+    found = asdict(post)
+    return found if post.warning else {name: value for name, value in found.items() if name != "warning"}
 
 
 EntryState = Literal["baseline", "waiting", "announced", "filtered", "duplicate", "dropped"]
@@ -232,12 +249,25 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """What an address names, found without asking the network: an author, or a thread of one."""
+    """What an address names, found without asking the network: an author, or a thread of one.
+
+    `feed_id` is "" where only the site can tell. `sure` is False for what only looks like an address of the source
+    (any web page may have a feed): such a one is asked for after all sources that are sure.
+    """
 
     source: str
     feed_id: str = ""
     handle: str = ""
     thread_key: str = ""
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One of several things that an address may mean: an address that means just this one, and its title."""
+
+    address: str
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +286,9 @@ class Fetched:
     `author` carries what the page says of the author, None if it says nothing.
     `partial`: the listing is a stand-in that never shows more than a few threads. `reaches`: how far back it shows
     the author without gaps; None: to its oldest entry.
+    `ordered`: the newest stands first, and dates are not to be trusted: what stands above a known thread is new.
+    `moved_to`: the address to ask from now on, where the site says that the old one is given up for good.
+    `not_before`: the site asks not to be asked again before (how long its answer is fresh, hours that it skips).
     """
 
     entries: tuple[Entry, ...]
@@ -264,13 +297,18 @@ class Fetched:
     author: Author | None = None
     partial: bool = False
     reaches: datetime | None = None
+    ordered: bool = False
+    moved_to: str = ""
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """The site said that nothing changed since the cursor."""
+    """The site said that nothing changed since the cursor. `moved_to` and `not_before`: see `Fetched`."""
 
     cursor: Cursor
+    moved_to: str = ""
+    not_before: datetime | None = None
 
 
 Origin = Literal["settings", "follow"]
@@ -452,12 +490,14 @@ class Changes:
 
     `known` and `deliveries` are written over what is stored under the same id. `contents` are the threads
     as read, kept before the commit that names them. `withdrawn` are ids of deliveries to remove.
-    `state` None leaves the polling state as it is; `author` None leaves the author as known.
+    `state` None leaves the polling state as it is; `author` None and `moved_to` "" leave the author and the feed's
+    address as known.
     """
 
     feed_id: str
     state: FeedState | None = None
     author: Author | None = None
+    moved_to: str = ""
     known: tuple[Known, ...] = ()
     contents: tuple[Entry, ...] = ()
     deliveries: tuple[Delivery, ...] = ()

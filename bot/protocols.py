@@ -57,7 +57,9 @@ class Source(Protocol):
         ...
 
     async def resolve(self, address: str) -> Resolved:
-        """Look `address` up. Raises `SourceError`; `SourceRefused` if only another kind of address can help."""
+        """Look `address` up. Raises `SourceError`: `SourceRefused` if only another kind of address can help,
+        `SeveralFeeds` if it leads to several.
+        """
         ...
 
     async def check(self) -> None:
@@ -70,6 +72,9 @@ class Source(Protocol):
         A page is recognised (it shows that it is this author's) or the call raises `SourceError`:
         an answer that is empty, a placeholder, a login or a challenge is never `Fetched(entries=())`.
         Asks conditionally where the cursor allows it. Keeps no state of its own between calls.
+        What was written since the look that gave the cursor is in the page, or below `older`.
+        Raises `WrongAuthor` where `feed.author.key` is known and the page is of another one, `FeedEnded` where there
+        will never be anything again.
         """
         ...
 
@@ -97,6 +102,15 @@ class Expander(Protocol):
         (`FeedGone`: no such thread; `WrongAuthor`: `entry.author` is set and is not who wrote it).
         """
         ...
+
+
+class ListsWhole(Protocol):
+    """A source whose listing holds its threads whole, as they are now: their pages are not looked at for changes.
+
+    Its entries are `whole`; `expand`, if it has one, reads the listing again.
+    """
+
+    lists_whole: bool
 
 
 class Store(Protocol):

@@ -460,19 +460,44 @@ def _has_host(url: str) -> bool:
         return False
 
 
+def _is_a_url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value) or not _has_host(value):
+        raise ValueError("is not a web address; write it like https://threadreaderapp.com")
+    if "@" in value.split("/")[2]:
+        raise ValueError("must not hold a user or password: it stands in every notice")
+    return value.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_is_a_url)]
+
+
 class ThreadReaderSource(Section):
     """`[sources.threadreader]`."""
 
-    base_url: str = "https://threadreaderapp.com"
+    base_url: BaseUrl = "https://threadreaderapp.com"
 
-    @field_validator("base_url")
-    @classmethod
-    def _is_a_url(cls, value: str) -> str:
-        if not re.match(r"https?://[^/\s]+", value) or not _has_host(value):
-            raise ValueError("is not a web address; write it like https://threadreaderapp.com")
-        if "@" in value.split("/")[2]:
-            raise ValueError("must not hold a user or password: it stands in every notice")
-        return value.rstrip("/")
+
+class ChainKeys(Section):
+    """What a source may say that joins an author's posts to threads itself: which of them are told of."""
+
+    posts: Literal["threads", "all"] = "threads"
+    min_posts: int = Field(default=2, ge=2, le=1000)
+
+
+class FxTwitterSource(ChainKeys):
+    """`[sources.fxtwitter]`."""
+
+    base_url: BaseUrl = "https://api.fxtwitter.com"
+
+
+class BlueskySource(ChainKeys):
+    """`[sources.bluesky]`."""
+
+    base_url: BaseUrl = "https://public.api.bsky.app"
+
+
+class MastodonSource(ChainKeys):
+    """`[sources.mastodon]`."""
 
 
 class Sources(Section):

@@ -100,6 +100,7 @@ PURE = [
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
+    "sources/chains",
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

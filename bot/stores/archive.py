@@ -217,6 +217,7 @@ def _document(entry: Entry) -> dict[str, Any]:
         "whole": entry.whole,
         "version": entry.version,
         "read": _rfc3339(entry.read_at),
+        **({"latest": _rfc3339(entry.latest)} if entry.latest else {}),
         "post_count": entry.post_count,
         "aliases": list(entry.aliases),
         "posts": [_post(post) for post in entry.posts],
@@ -232,6 +233,7 @@ def _post(post: Post) -> dict[str, Any]:
         "media": [asdict(media) for media in post.media],
         "quotes": list(post.quotes),
         "reply_to": list(post.reply_to),
+        **({"warning": post.warning} if post.warning else {}),
     }
 
 
@@ -249,6 +251,7 @@ def _entry(found: Mapping[str, Any], feed_id: str) -> Entry:
         whole=found["whole"],
         version=found.get("version", 1),
         read_at=_time(found.get("read")),
+        latest=_time(found.get("latest")),
     )
 
 
@@ -260,6 +263,7 @@ def _read_post(found: Mapping[str, Any]) -> Post:
         media=tuple(Media(**media) for media in found["media"]),
         quotes=tuple(found["quotes"]),
         reply_to=tuple(found["reply_to"]),
+        warning=found.get("warning", ""),
     )
 
 

@@ -1,0 +1,98 @@
+"""Pure: an author's own threads among the posts that a service sends: who answers whom, and what is one thread.
+
+Knows no service: what a post is called, and who wrote it, is said by whoever reads it. Asks nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from bot.model import Author, Entry, Post
+from bot.text import title_of_posts
+
+Wanted = Literal["threads", "all"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One post as a service gives it: `parent` is the id of the post that it answers, "" if it answers none.
+
+    `own`: the author wrote it (a repost is nobody's own). `at`: when, None if that is not known. `url`: its own page.
+    """
+
+    post: Post
+    at: datetime | None = None
+    parent: str = ""
+    own: bool = True
+    url: str = ""
+
+    @property
+    def id(self) -> str:
+        """The post's id."""
+        return self.post.id
+
+
+Chain = tuple[Said, ...]
+"""The posts of one thread, the root first, then in the order in which they were written."""
+
+
+def chain(root: str, said: Iterable[Said]) -> Chain:
+    """The author's own posts that hang on `root` by own posts only; () if the root is not there, or not the author's.
+
+    What the author says under another person's answer belongs to that talk, not to the thread.
+    """
+    by_id = {one.id: one for one in said}
+    first = by_id.get(root)
+    if first is None or not first.own:
+        return ()
+    answers: dict[str, list[Said]] = defaultdict(list)
+    for one in by_id.values():
+        if one.own and one.parent in by_id and one.id != root:
+            answers[one.parent].append(one)
+    rest, open_ = [], [root]
+    while open_:  # each post has one parent, so none is met twice, and a circle is never entered
+        found = answers.pop(open_.pop(), [])
+        rest += found
+        open_ += (one.id for one in found)
+    return (first, *sorted(rest, key=_written))
+
+
+def chains(said: Iterable[Said]) -> Iterator[Chain]:
+    """Every thread that begins among these posts: each own one that answers nobody, with what hangs on it.
+
+    In the order given.
+    """
+    said = tuple(said)
+    return (chain(one.id, said) for one in said if one.own and not one.parent)
+
+
+def is_wanted(found: Chain, posts: Wanted, min_posts: int) -> bool:
+    """Whether so many posts are a thread; single posts are only where all are asked for."""
+    return bool(found) and (posts == "all" or len(found) >= min_posts)
+
+
+def entry_of(found: Chain, *, feed_id: str, author: Author, whole: bool) -> Entry:
+    """The thread that a chain is. `whole`: there is no more of it than this."""
+    root = found[0]
+    posts = tuple(one.post for one in found)
+    return Entry(
+        feed_id=feed_id,
+        key=root.id,
+        url=root.url,
+        author=author,
+        title=root.post.warning or title_of_posts(posts),
+        published=root.at,
+        post_count=len(posts),
+        posts=posts,
+        whole=whole,
+        latest=max((one.at for one in found if one.at is not None), default=None),
+    )
+
+
+def _written(one: Said) -> tuple[datetime, str]:
+    # Ids of posts grow with time wherever they are numbers or sortable words; length first, so that "9" is before "10".
+    return one.at or datetime.max.replace(tzinfo=UTC), f"{len(one.id):04} {one.id}"
