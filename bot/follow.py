@@ -90,7 +90,7 @@ class Follower:
         """
         located = locate(self.sources, address)
         resolved = await self.sources[located.source].resolve(address.strip())
-        async with self.poller.alone(resolved.feed.id):
+        async with self.poller.turn(resolved.feed.id):
             return await self._follow(resolved, channels, backfill)
 
     async def _follow(self, resolved: Resolved, channels: Sequence[str], backfill: Backfill) -> Followed:
@@ -169,8 +169,7 @@ class Follower:
     async def _declare(self, resolved: Resolved, wanted: Iterable[Subscription]) -> None:
         """Add subscriptions; a new author begins without a first look, one who is there keeps its state."""
         feed = resolved.feed
-        async with self.poller.alone(feed.id):
-            there = await self.store.poll_input(feed.id)
+        async with self.poller.turn(feed.id) as there:
             state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
             await self.store.follow(feed, wanted, None if there else Changes(feed_id=feed.id, state=state))
 
