@@ -23,7 +23,7 @@ from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
 from bot.relook import Relooked
 from bot.routing import channels_of
-from bot.schedule import is_held, retried_by_hand
+from bot.schedule import is_held, resumed, retried_by_hand
 
 SHOWN = 5
 """How many of an author's newest threads `follow` shows."""
@@ -119,6 +119,12 @@ async def _named(app: App, order: orders.Unfollow | orders.Pause | orders.Resume
     return [(address, matching(feeds, app.sources, address)) for address in order.addresses]
 
 
+async def _feeds_of(app: App, feed: Feed | None) -> tuple[Feed, ...]:
+    """All feeds of the person whose feed this is."""
+    start = await app.store.poll_input(feed.id) if feed is not None else None
+    return () if start is None else (start.feed, *start.siblings)
+
+
 async def _unfollow(app: App, named: tuple[str, Feed | None]) -> orders.Named:
     address, feed = named
     if feed is None:
@@ -133,8 +139,11 @@ async def _unfollow(app: App, named: tuple[str, Feed | None]) -> orders.Named:
 async def _set_paused(order: orders.Pause | orders.Resume, app: App) -> orders.Names:
     named = await _named(app, order)
     for _, feed in named:
-        if feed is not None:
-            await app.store.set_paused(feed.id, isinstance(order, orders.Pause))
+        for one in await _feeds_of(app, feed):
+            await app.store.set_paused(one.id, isinstance(order, orders.Pause))
+            start = await app.store.poll_input(one.id)
+            if start is not None and isinstance(order, orders.Resume):
+                await app.store.amend([(start.state, resumed(start.state))])
     return orders.Names(
         authors=tuple(
             orders.Named(address=address, author=feed.author.label if feed else "") for address, feed in named
@@ -347,6 +356,8 @@ def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
 def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
     if feed.paused:
         return "paused"
+    if state.fault == "ended":
+        return f"has ended: {state.last_error}; `keepcurrent resume` asks again"
     if is_held(state, now):
         return f"the site asked us to come back {times.when(state.held_until, now)}"
     return ""

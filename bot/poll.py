@@ -41,13 +41,16 @@ Outcome = Literal["nothing new", "new", "not modified", "baseline", "failed", "h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now."""
+    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now;
+    `for_good`: what failed will not pass by itself.
+    """
 
     feed_id: str
     outcome: Outcome
     new: tuple[Entry, ...] = ()
     error: str = ""
     failures: int = 0
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -419,7 +422,13 @@ class Poller:
             polled = Polled(feed_id=start.feed.id, outcome="held", error=error.reason)
         else:
             state = schedule.after_failure(start.state, error, self.pace, now, jitter=jitter)
-            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason, failures=state.failures)
+            polled = Polled(
+                feed_id=start.feed.id,
+                outcome="failed",
+                error=error.reason,
+                failures=state.failures,
+                for_good=state.fault in ("stranger", "ended"),
+            )
         return polled, Changes(feed_id=start.feed.id, state=state)
 
 

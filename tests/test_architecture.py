@@ -69,7 +69,7 @@ ALLOWED = {
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
     "relook": {"model", "errors", "allowance", "diff", "growth", "looks", "schedule", "poll", "routing"},
     "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule", "threads"},
-    "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch"},
+    "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch", "routing"},
     "hours": set(),
     "policy": {"model", "hours"},
     "filters": {"language", "model", "policy", "text", "times"},
