@@ -25,6 +25,7 @@ from bot.errors import (
     StoreError,
     TemporarySourceError,
 )
+from bot.finding import Finder
 from bot.follow import Follower
 from bot.inspection import Inspector
 from bot.model import (
@@ -344,7 +345,7 @@ class World:
             monotonic=self.clock.seconds,
             chance=lambda: self.chance,
         )
-        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=self.zone)
+        self.follower = Follower(store=self.store, finder=Finder(sources=sources), poller=self.poller, zone=self.zone)
         lanes = [
             Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
         ]

@@ -78,7 +78,8 @@ ALLOWED = {
     "search": {"model", "text"},
     "media": {"model", "errors", "allowance", "protocols", "pictures", "http"},
     "upkeep": {"model", "outbox", "protocols", "schedule"},
-    "follow": {"model", "errors", "protocols", "diff", "poll"},
+    "finding": {"model", "errors", "protocols"},
+    "follow": {"model", "errors", "protocols", "diff", "finding", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
@@ -86,9 +87,9 @@ ALLOWED = {
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
+    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
     "perform": {
-        *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "follow"),
+        *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "finding", "follow"),
         *("times", "orders", "outbox", "app"),
     },
     "reload": {"errors", "log", "redact", "settings", "threads"},
