@@ -102,7 +102,7 @@ PURE = [
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
     *("search", "pictures", "markdown", "likeness"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
-    *("compose/edits", "compose/wording"),
+    *("compose/edits", "compose/hidden", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
 ]
