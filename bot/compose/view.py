@@ -62,8 +62,8 @@ class Link:
 class Story:
     """One thread, told. `total`: how many posts there are to tell; `cut`: some posts are not said whole.
 
-    `also` are addresses of the same thread in other places. `rest` says how much is left out, `rest_at` where it stands.
-    `picture` is an address that may be shown.
+    `also`: where else the thread stands. `rest` says how much is left out, `rest_at` where it stands. `picture` is an
+    address that may be shown.
     """
 
     number: int = 0
