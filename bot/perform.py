@@ -7,7 +7,7 @@ Calls things in order and says what came of it. Prints nothing, and does not kno
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -367,11 +367,17 @@ async def choose(order: orders.Poll, app: App) -> Chosen:
 
 async def _wanted(order: orders.Poll, app: App, feeds: Mapping[Feed, FeedState]) -> list[Feed]:
     if order.authors:
-        return list(dict.fromkeys(_followed(feeds, app, address) for address in order.authors))
+        named = dict.fromkeys(_followed(feeds, app, address) for address in order.authors)
+        return list(dict.fromkeys(feed for one in named for feed in (one, *_others(feeds, one))))
     if order.everyone:
         return list(feeds)
     due = set(await app.store.due_feeds(app.clock()))
     return [feed for feed in feeds if feed.id in due]
+
+
+def _others(feeds: Iterable[Feed], one: Feed) -> Iterator[Feed]:
+    """The other feeds of the same person."""
+    return (feed for feed in feeds if one.person and feed.person == one.person and feed.id != one.id)
 
 
 def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:

@@ -67,7 +67,7 @@ ALLOWED = {
     "poll": {"model", "errors", "allowance", "protocols", "diff", "looks", "schedule", "reading", "routing"}
     | {"twins"},
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
-    "relook": {"model", "errors", "allowance", "diff", "growth", "looks", "schedule", "poll", "routing"},
+    "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "routing"},
     "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule", "threads"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch", "routing"},
     "hours": set(),

@@ -181,3 +181,45 @@ async def test_a_thread_that_waits_to_be_finished_is_withdrawn_when_the_other_pl
         await world.round(hours=1)
 
     assert len(told(world)) == 1
+
+
+async def test_what_grows_where_it_was_told_no_more_is_read_in_the_other_place(world):
+    """The first place is closed for good: growth is told from the second, and only what is new."""
+    say(world, "fake", "11", BRIDGES, posts=2)
+    say(world, "other", "22", BRIDGES, posts=2)
+    await world.round()
+    world.site.fault = world.site.thread_fault = "login"
+    world.others["other"].threads["22"].posts = 3
+    world.others["other"].threads["22"].edited[2] = "and this is how it ends: nobody ever walked from side to side"
+    for _ in range(6):
+        await world.round(hours=3)
+    grown = [message.text for message in world.channels[0].inbox if message.event == "grown"]
+
+    assert len(grown) == 1
+    assert "nobody ever walked" in grown[0]
+    assert "post 0" not in grown[0]
+
+
+async def test_what_was_read_elsewhere_is_not_told_again_when_the_first_place_is_back(world):
+    """The same words stand there, under an id of that place."""
+    await test_what_grows_where_it_was_told_no_more_is_read_in_the_other_place(world)
+    world.site.fault = world.site.thread_fault = ""
+    first = world.site.threads["11"]
+    first.posts, first.edited = 3, dict(world.others["other"].threads["22"].edited)
+    for _ in range(6):
+        await world.round(hours=6)
+
+    assert [message.event for message in world.channels[0].inbox] == ["new", "grown"]
+
+
+async def test_a_thread_that_stands_in_one_place_still_is_not_gone(world):
+    """Removed at the first, read at the second: no notice says that it cannot be found."""
+    say(world, "fake", "11", BRIDGES)
+    say(world, "fake", "12", OWLS)
+    say(world, "other", "22", BRIDGES)
+    await world.round()
+    world.site.threads["11"].readable = False
+    for _ in range(6):
+        await world.round(hours=3)
+
+    assert {message.event for message in world.channels[0].inbox} == {"new"}
