@@ -293,6 +293,8 @@ def _found(found: Found, listed: _Listed) -> dict[str, object]:
         "gone": times.rfc3339(known.gone_at) if known else None,
         "state": listed.state(entry),
         "copy": (known.copy or None) if known else None,
+        "also": list(known.also) if known else [],
+        "same_as": (known.same_as or None) if known else None,
         "match": found.line,
     }
 
