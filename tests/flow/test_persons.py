@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from bot.follow import Declared
+from bot.model import Changes
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, FakeChannel, Site, World
 
@@ -223,3 +225,31 @@ async def test_a_thread_that_stands_in_one_place_still_is_not_gone(world):
         await world.round(hours=3)
 
     assert {message.event for message in world.channels[0].inbox} == {"new"}
+
+
+async def test_what_is_said_again_is_news_also_where_the_second_place_is_first(world):
+    """Today's thread is not yesterday's, which has its twin already."""
+    say(world, "fake", "11", BRIDGES)
+    say(world, "other", "21", BRIDGES)
+    await world.round(hours=12)
+    say(world, "other", "22", BRIDGES, minutes=70 + 1440)
+    await world.round(hours=24)
+
+    assert len(told(world)) == 2
+
+
+async def test_two_looks_at_a_person_do_not_run_side_by_side(world, monkeypatch):
+    """Each would find nothing of the other's, and tell the thread."""
+    really = MemoryStore.commit
+
+    async def slow(store: MemoryStore, changes: Changes) -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+        await really(store, changes)
+
+    monkeypatch.setattr(MemoryStore, "commit", slow)
+    say(world, "fake", "11", BRIDGES)
+    say(world, "other", "22", BRIDGES)
+    await world.round()
+
+    assert len(told(world)) == 1
