@@ -24,6 +24,8 @@ from bot.text import one_line, shorten
 
 MAX_PAGES: Final = 5
 """So many pages are read in one look, to meet what the last one saw."""
+MOST_PAGES: Final = 20
+"""So many, where they hold nothing that could be a thread: below an empty listing nobody looks."""
 MAX_PLACED: Final = 5
 """For so many posts the thread that they go on with is looked for in one look."""
 
@@ -71,10 +73,11 @@ class Mastodon:
             return NotModified(cursor=bookmark.cursor())
         page = await self._down_to(server, first, bookmark)
         listed = tuple(self._listed(server, page.toots))
-        placed, waiting = await self._place(server, bookmark, page.toots)
+        older = _below(page) if bookmark.is_first or (listed and not bookmark.meets(page.toots)) else ""
+        # An old thread would pass for the end of the news, so none is looked for while there is more below.
+        placed, waiting = await self._place(server, bookmark, page.toots, most=0 if older else MAX_PLACED)
         after = bookmark.after(page.toots, listed, page.headers, now).waiting(waiting)
         entries = _once((*placed, *listed))
-        older = _below(page) if bookmark.is_first or not bookmark.meets(page.toots) else ""
         is_news = bool(placed) or bool(listed and after.digest != bookmark.digest)
         if not (bookmark.is_first or older or is_news):
             _raise_if_moved(server, page.toots)
@@ -189,14 +192,17 @@ class Mastodon:
 
     async def _down_to(self, server: Server, page: Page, bookmark: Bookmark) -> Page:
         """The page, with those below it that the last look did not see, as one."""
-        for _ in range(MAX_PAGES - 1):
-            if bookmark.meets(page.toots) or not page.below:
+        for read in range(1, MOST_PAGES):
+            if bookmark.meets(page.toots) or not page.below or (read >= MAX_PAGES and self._may_list(page.toots)):
                 break
             below = await self._api.below(server, page.below)
             seen = {toot.id for toot in page.toots}
             unseen = tuple(toot for toot in below.toots if toot.id not in seen)
             page = replace(page, toots=(*page.toots, *unseen), below=below.below if unseen else "")
         return page
+
+    def _may_list(self, toots: Iterable[Toot]) -> bool:
+        return self._posts == "all" or any(toot.goes_on for toot in toots)
 
     def _listed(
         self, server: Server, toots: Sequence[Toot], hanging: Mapping[str, int] | None = None
@@ -213,14 +219,14 @@ class Mastodon:
                 yield replace(entry, post_count=len(found) + above)
 
     async def _place(
-        self, server: Server, bookmark: Bookmark, toots: Sequence[Toot]
+        self, server: Server, bookmark: Bookmark, toots: Sequence[Toot], *, most: int
     ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
         """The earlier threads that new posts go on with; and the posts for which that is yet to be found."""
         tops = {} if bookmark.is_first else {toot.id: toot for toot in going_on(toots, bookmark.new(toots))}
         wanted = list(dict.fromkeys((*bookmark.unplaced, *tops)))
         placed: list[Entry] = []
-        waiting = wanted[MAX_PLACED:]
-        for id_ in wanted[:MAX_PLACED]:
+        waiting = wanted[most:]
+        for id_ in wanted[:most]:
             try:
                 toot = tops.get(id_) or await self._api.status(server, id_)
                 placed += await self._thread_of(server, toot)

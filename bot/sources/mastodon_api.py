@@ -21,6 +21,9 @@ from bot.text import one_line, shorten
 
 PAGE: Final = 40
 """The most that Mastodon gives at once."""
+_LONGEST_PAGE: Final = 5 * PAGE
+"""More is not read of a page that is longer than was asked for; the next one begins there."""
+_LONGEST_CONTEXT: Final = 10_000
 _REFUSALS: Final = (401, 403, 422)
 """Mastodon says 401, 403 or (older) 422 where only members may read."""
 _ALMOST_FULL: Final = 50
@@ -116,8 +119,8 @@ class Api:
         if not isinstance(above, list) or not isinstance(under, list):
             raise no_api(server)
         return Context(
-            above=read_toots(above, by=server.key, origin=server.origin),
-            under=read_toots(under, by=server.key, origin=server.origin),
+            above=read_toots(above[:_LONGEST_CONTEXT], by=server.key, origin=server.origin),
+            under=read_toots(under[:_LONGEST_CONTEXT], by=server.key, origin=server.origin),
             cut=_ALMOST_FULL <= len(under) <= _FULL,
         )
 
@@ -191,10 +194,11 @@ def _page(server: Server, answer: Response) -> Page:
     raw = _read(server, answer)
     if not isinstance(raw, list):
         raise no_api(server)
-    toots = read_toots(raw, by=server.key, origin=server.origin)
+    toots = read_toots(raw[:_LONGEST_PAGE], by=server.key, origin=server.origin)
     if raw and not toots:
         raise ParseError(server.feed_id, f"nothing that {server.host} lists is a post as we know them")
-    return Page(toots=toots, headers=answer.headers, below=_below(server, answer.headers.get("Link", ""), toots))
+    links = answer.headers.get("Link", "") if len(raw) <= _LONGEST_PAGE else ""
+    return Page(toots=toots, headers=answer.headers, below=_below(server, links, toots))
 
 
 def _below(server: Server, links: str, toots: Sequence[Toot]) -> str:

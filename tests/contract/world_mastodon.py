@@ -12,7 +12,7 @@ from tests.sites import Clock
 
 
 class Rerouted:
-    """An `Http` that asks `to` whatever it is to ask at `origin`: a source that knows its server by its address only."""
+    """An `Http` that asks at `to` what it is to ask at `origin`: the feed itself says where its author is asked."""
 
     def __init__(self, http: Http, origin: str, to: str) -> None:
         self._http = http

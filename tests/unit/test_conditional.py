@@ -100,7 +100,7 @@ def test_requests_left():
 
 @pytest.mark.parametrize(
     "reset",
-    ["", "0", "-5", "soon", "2026-08-31T12:00:00Z", "1000000000", "9" * 400, "١٢٠", "2026-99-99T00:00:00Z", "1e9", "nan"],
+    ["", "0", "-5", "soon", "2026-08-31T12:00:00Z", "1000000000", "9" * 400, "١٢٠", "2026-99-99T00:00:00Z", "1e9"],
 )
 def test_rate_limit_junk(reset):
     """A Reset that is junk or past holds nothing."""
