@@ -80,12 +80,14 @@ def of_feed(feed_id: str) -> Place | None:
 
 def host_of(written: str) -> str:
     """A host, with its port, as we compare it; "" if there can be none of that name."""
+    if re.search(r"[/?#@\\%\s]", written):
+        return ""
     try:
         url = URL(f"https://{written.removesuffix('.')}")
         host, port = (url.raw_host or "").removesuffix("."), url.explicit_port
     except (ValueError, UnicodeError):
         return ""
-    if url.user is not None or not (_is_ip(host) or _NAME.fullmatch(host.casefold())):
+    if not (_is_ip(host) or _NAME.fullmatch(host.casefold())):
         return ""
     shown = f"[{host}]" if ":" in host else host.casefold()
     return f"{shown}:{port}" if port is not None else shown
@@ -172,7 +174,7 @@ def _split(address: str) -> SplitResult | None:
 
 def _is_ip(host: str) -> bool:
     try:
-        ip_address(host.partition("%")[0])
+        ip_address(host)
     except ValueError:
         return False
     return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -127,7 +128,7 @@ class Token:
         below, _, rest = token.partition(" ")
         time, _, rest = rest.partition(" ")
         pairs = (word.rpartition("*") for word in rest.split())
-        hanging = {id_: int(count) for id_, _, count in pairs if is_id(id_) and count.isascii() and count.isdecimal()}
+        hanging = {id_: int(count) for id_, _, count in pairs if is_id(id_) and re.fullmatch(r"[0-9]{1,6}", count)}
         return cls(below=below, at=_time(time), hanging=hanging) if is_id(below) else None
 
     def __str__(self) -> str:

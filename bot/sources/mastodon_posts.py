@@ -99,13 +99,13 @@ def read_toot(raw: object, *, by: str, origin: str) -> Toot | None:
     if not isinstance(raw, Mapping):
         return None
     id_, profile = _id(raw.get("id")), read_profile(raw.get("account"))
-    if not id_ or profile is None or not isinstance(raw.get("content"), str):
+    if not id_ or profile is None or not isinstance(raw.get("content", 0), str | None):
         return None
     answers = _id(raw.get("in_reply_to_account_id"))
     parent = _id(raw.get("in_reply_to_id")) or (ORPHAN if answers else "")
-    is_own = by in ("", profile.id) and not raw.get("reblog") and raw.get("visibility") not in _NOT_PUBLIC
+    is_own = by in ("", profile.id) and not raw.get("reblog") and _text(raw.get("visibility")) not in _NOT_PUBLIC
     said = Said(
-        post=_post(id_, raw, origin, is_answer=bool(parent)) if is_own else Post(id=id_, text=""),
+        post=_post(id_, raw, origin, answers="" if answers == profile.id else answers) if is_own else _nobodys(id_),
         at=_time(raw.get("created_at")),
         parent=parent,
         own=is_own,
@@ -117,11 +117,18 @@ def read_toot(raw: object, *, by: str, origin: str) -> Toot | None:
 # -- what a post says -----------------------------------------------------------------------------
 
 
-def _post(id_: str, raw: Object, origin: str, *, is_answer: bool) -> Post:
-    words = mastodon_text.read(raw["content"], _mentions(raw.get("mentions")))
+def _nobodys(id_: str) -> Post:
+    """A post of which only its place matters; its words are others'."""
+    return Post(id=id_, text="")
+
+
+def _post(id_: str, raw: Object, origin: str, *, answers: str) -> Post:
+    """What a post says. `answers`: the other account that it answers; who goes on writing greets nobody by rule."""
+    words = mastodon_text.read(raw["content"] or "", _mentions(raw.get("mentions")))
     media = tuple(_media(raw.get("media_attachments")))
     quotes = _once((*_quotes(raw, origin), *words.quotes))
-    heard = (web_link(one.get("url")) for one in _objects(raw.get("media_attachments")) if one.get("type") == "audio")
+    attached = _objects(raw.get("media_attachments"))
+    heard = (_file(one) for one in attached if not _kind(one))
     warning = one_line(_text(raw.get("spoiler_text")))
     return Post(
         id=id_,
@@ -129,7 +136,7 @@ def _post(id_: str, raw: Object, origin: str, *, is_answer: bool) -> Post:
         links=_once((*words.links, *quotes, *heard)),
         media=media,
         quotes=quotes,
-        reply_to=tuple(words.leading) if is_answer else (),
+        reply_to=tuple(words.leading) if answers else (),
         warning=warning or (SENSITIVE if raw.get("sensitive") is True and media else ""),
     )
 
@@ -153,12 +160,20 @@ def _mentions(raw: object) -> dict[str, str]:
 def _media(raw: object) -> Iterator[Media]:
     seen = set()
     for one in _objects(raw):
-        kind = _KINDS.get(one["type"]) if isinstance(one.get("type"), str) else None
-        url = web_link(one.get("url")) or web_link(one.get("remote_url"))
+        kind, url = _kind(one), _file(one)
         if kind and url and url not in seen:
             seen.add(url)
             alt = clean(_text(one.get("description"))).strip()
             yield Media(kind="image" if kind == "image" else "video", url=url, alt=alt)
+
+
+def _kind(one: Object) -> str:
+    """`image` or `video`; "" for sounds, and for what the server has not fetched."""
+    return _KINDS.get(_text(one.get("type")), "")
+
+
+def _file(one: Object) -> str:
+    return web_link(one.get("url")) or web_link(one.get("remote_url"))
 
 
 def _choices(raw: object) -> str:

@@ -75,6 +75,9 @@ class _Walker:
         """How many line breaks stand between what was said and what comes."""
         self._blank = False
         self._at_start = True
+        self._quoted = 0
+        self._numbers: list[int] = []
+        """The number of the last item of each open list; below 0 in one that is not numbered."""
 
     def text(self) -> str:
         return clean("".join(self._parts)).strip(_BLANK)
@@ -103,16 +106,36 @@ class _Walker:
             self._anchor(node, named)
         elif tag in _PARAGRAPHS:
             self._apart(2)
-            self._verbatim(node) if tag == "pre" else self.children(node, depth)
+            self._paragraph(node, tag, depth)
             self._apart(2)
         elif tag in _LINES:
             self._apart(1)
             if tag == "li":
-                self._put("- ")
+                self._item()
             self.children(node, depth)
             self._apart(1)
         else:
             self.children(node, depth)
+
+    def _paragraph(self, node: LexborNode, tag: str, depth: int) -> None:
+        if tag == "pre":
+            self._verbatim(node)
+        elif tag == "blockquote":
+            self._quoted += 1
+            self.children(node, depth)
+            self._quoted -= 1
+        elif tag in ("ol", "ul"):
+            self._numbers.append(0 if tag == "ol" else -1)
+            self.children(node, depth)
+            self._numbers.pop()
+        else:
+            self.children(node, depth)
+
+    def _item(self) -> None:
+        number = self._numbers[-1] + 1 if self._numbers else 0
+        if number > 0:
+            self._numbers[-1] = number
+        self._put(f"{number}. " if number > 0 else "- ")
 
     # -- words ------------------------------------------------------------------------------------
 
@@ -130,9 +153,11 @@ class _Walker:
     def _put(self, words: str) -> None:
         if self._parts:
             if self._break:
-                self._parts.append("\n" * min(self._break, 2))
+                self._parts.append("\n" * min(self._break, 2) + ("> " if self._quoted else ""))
             elif self._blank and not self._parts[-1].endswith(" "):
                 self._parts.append(" ")
+        elif self._quoted:
+            self._parts.append("> ")
         self._break, self._blank = 0, False
         self._parts.append(words)
         self._at_start = False
