@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, urlencode
 
 from bot.errors import FeedEnded, FeedGone, ParseError, SourceRefused
 from bot.http import Http, Response, is_challenge
@@ -104,6 +104,10 @@ class Api:
     async def below(self, server: Server, below: str) -> Page:
         """The page of what is older than the status `below`."""
         return _page(server, await self._statuses(server, {"max_id": below}, {}))
+
+    async def after(self, server: Server, id_: str) -> tuple[Toot, ...]:
+        """What the author wrote next after a status, the newest first."""
+        return _page(server, await self._statuses(server, {"min_id": id_}, {})).toots
 
     async def status(self, server: Server, id_: str) -> Toot:
         """One status. Raises `FeedGone` for one that is not there any more."""
@@ -198,20 +202,16 @@ def _page(server: Server, answer: Response) -> Page:
     if raw and not toots:
         raise ParseError(server.feed_id, f"nothing that {server.host} lists is a post as we know them")
     links = answer.headers.get("Link", "") if len(raw) <= _LONGEST_PAGE else ""
-    return Page(toots=toots, headers=answer.headers, below=_below(server, links, toots))
+    return Page(toots=toots, headers=answer.headers, below=_below(links, toots))
 
 
-def _below(server: Server, links: str, toots: Sequence[Toot]) -> str:
-    """The id to page on from: that of the server's `next`, of whose address nothing else is used.
+def _below(links: str, toots: Sequence[Toot]) -> str:
+    """The id to page on from: that in the server's `next`, whose address is not asked, wherever it leads.
 
-    Without any link (a proxy took them), or with one to another host, the oldest post's own.
+    Without any link (a proxy took them), or with one that has no id, the oldest post's own.
     """
     found = _NEXT.search(links[:8000])
     if links and found is None:
         return ""
-    ids = parse_qs(urlsplit(found[1]).query).get("max_id", []) if found and _is_own(server, found[1]) else []
+    ids = parse_qs(found[1].partition("?")[2]).get("max_id", []) if found else []
     return next(filter(is_id, ids), toots[-1].id if toots else "")
-
-
-def _is_own(server: Server, url: str) -> bool:
-    return origin_of_url(url) == server.origin

@@ -16,6 +16,7 @@ from bot.sources.mastodon_posts import Toot
 
 MAX_ROUNDS: Final = 20
 MAX_CLIMBS: Final = 10
+MAX_AFTER: Final = 5
 Known = dict[str, Toot]
 
 
@@ -38,28 +39,43 @@ async def thread_under(api: Api, server: Server, top: Toot, known: Known) -> Cha
     asked = {top.id}
     context = await api.context(server, top.id)
     known = {one.id: one for one in context.under} | known
-    cut = context.cut
+    if context.cut:
+        known = await _written_after(api, server, top) | known
+    found = _chain(top, known)
     for _ in range(MAX_ROUNDS):
-        found = chain(top.id, (toot.said for toot in known.values()))
-        following = unread(found, known, asked, cut=cut)
-        if not following:
+        following = _open_end(found, known, asked)
+        if following is None:
             break
-        asked.add(following[-1].id)
-        context = await api.context(server, following[-1].id)
+        asked.add(following.id)
+        context = await api.context(server, following.id)
         known = {one.id: one for one in context.under} | known
-        cut = cut or context.cut
+        found = _chain(top, known)
+    return found
+
+
+async def _written_after(api: Api, server: Server, top: Toot) -> Known:
+    """What the author wrote next: dozens of answers of others may have left no room in the context for it."""
+    known: Known = {}
+    newest = top.id
+    for _ in range(MAX_AFTER):
+        toots = await api.after(server, newest)
+        if not toots or toots[0].id in (newest, *known):
+            break
+        newest = toots[0].id
+        known |= {one.id: one for one in toots}
+    return known
+
+
+def _chain(top: Toot, known: Known) -> Chain:
     return chain(top.id, (toot.said for toot in known.values()))
 
 
-def unread(found: Chain, known: Mapping[str, Toot], asked: Collection[str], *, cut: bool) -> list[Said]:
-    """The posts of a chain that may have more under them: its ends, and all where an answer was `cut`."""
+def _open_end(found: Chain, known: Known, asked: Collection[str]) -> Said | None:
+    """The last end of a chain that has more answers than were shown."""
     answers = Counter(toot.said.parent for toot in known.values())
     inner = {toot.said.parent for toot in known.values() if toot.said.own}
-    return [
-        one
-        for one in found
-        if one.id not in asked and (cut or one.id not in inner) and known[one.id].replies > answers[one.id]
-    ]
+    ends = (one for one in reversed(found) if one.id not in inner and one.id not in asked)
+    return next((one for one in ends if known[one.id].replies > answers[one.id]), None)
 
 
 def going_on(toots: Sequence[Toot], new: Iterable[Toot]) -> Iterator[Toot]:

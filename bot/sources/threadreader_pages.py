@@ -45,7 +45,7 @@ _CARDS: Final = (
     ' a.button[href*="/thread/"], a.tweet-url[href*="/thread/"]'
 )
 _LOOKED_AT: Final = (
-    f"{_CARDS}, title, form, meta, .screenName, .twitter_screen_name, .username, .twitter_name, .content-tweet, .time,"
+    f'{_CARDS}, title, form, meta, .screenName, .twitter_screen_name, .username, .twitter_name, .content-tweet, .time,'
     ' .thread-info, .card-tweets, .card-tweetsv2, [data-twtrid], [data-time], a[href*="/user/"], a[href*="/thread/"],'
     " [data-link-href] a, .thread-card a"
 )

@@ -40,6 +40,7 @@ class Instance:
     speaks: bool = True
     ignores_max_id: bool = False
     tick: timedelta = timedelta(minutes=1)
+    said: int = 0
 
     @property
     def host(self) -> str:
@@ -67,7 +68,8 @@ class Instance:
 
     def say(self, username: str, content: str, answers: str | None = None, **more: Any) -> str:
         """A new status; give its id."""
-        number = len(self.statuses)
+        number = self.said
+        self.said += 1
         id_ = f"1170206{number:011}"
         parent = self.statuses.get(answers or "")
         self.statuses[id_] = {
@@ -138,6 +140,10 @@ class Instance:
             found = [one for one in found if not one["reblog"]]
         if "max_id" in request.query and not self.ignores_max_id:
             found = [one for one in found if one["id"] < request.query["max_id"]]
+        if "min_id" in request.query:
+            found = sorted((one for one in found if one["id"] > request.query["min_id"]), key=lambda one: one["id"])[
+                :limit
+            ]
         page = [] if account.get("suspended") else sorted(found, key=lambda one: one["id"], reverse=True)[:limit]
         answer = self._json([self._shown(one) for one in page])
         if page and self.links != "none":

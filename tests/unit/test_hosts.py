@@ -111,6 +111,8 @@ def test_hosts_of_redirects_are_forgotten():
     assert len(made._failing) <= 1001
 
 
+
+
 @pytest.mark.parametrize("asked_for", [False, True])
 def test_a_clock_that_is_set_back_does_not_make_a_hold_longer(asked_for):
     """A hold of a year that a wrong clock saw ahead would leave the site unread until a restart."""

@@ -332,6 +332,29 @@ async def test_old_thread_goes_on(source, site):
     assert isinstance(await source.fetch(feed, found.cursor), NotModified)
 
 
+async def test_old_thread_goes_on_within_the_second(source, site):
+    """Some servers write whole seconds: what came in the second of the last look's newest post is new all the same."""
+    site.tick = timedelta(0)
+    ids = site.thread("ann", "One.", "Two.")
+    for n in range(50):
+        site.say("ann", f"Single {n}.")
+    feed, first = await looked(source, site)
+    site.say("ann", "Three.", ids[-1])
+
+    assert keys(await source.fetch(feed, first.cursor)) == [ids[0]]
+
+
+async def test_post_from_the_future(source, site):
+    """A post whose time is ahead of ours hides nothing that is written after it."""
+    soon = site.say("ann", "Soon.", created_at="2099-01-01T00:00:00.000Z")
+    feed, first = await looked(source, site)
+    site.delete(soon)
+    written = [site.thread("ann", f"{n}.", "Two.")[0] for n in range(30)]
+    found = await source.fetch(feed, first.cursor)
+
+    assert {*keys(found), *(one.key for one in await all_older(source, feed, found))} == set(written)
+
+
 async def test_very_old_and_long_thread_goes_on(source, site):
     """Also where its root is more posts above than the server shows."""
     ids = site.thread("ann", *(f"Part {n}." for n in range(130)))
@@ -486,6 +509,24 @@ async def test_server_that_cannot_page(source, site):
     assert len(site.requests) <= 4
 
 
+async def test_pages_in_a_circle(clock):
+    """Pages that lead back up end the way down."""
+    account = {"id": "1", "username": "ann", "acct": "ann"}
+
+    def page(*ids):
+        return [
+            {"id": str(n), "content": "x", "account": account, "created_at": f"2026-08-01T08:0{n}:00Z"} for n in ids
+        ]
+
+    feed = mastodon.feed_of({"id": "mastodon:ann@a.example", "key": "1", "url": "https://a.example/@ann"})
+    base = "https://a.example/api/v1/accounts/1/statuses?exclude_reblogs=true&limit=40"
+    http = Canned({base: page(9, 8), f"{base}&max_id=8": page(7, 6), f"{base}&max_id=6": page(9, 8)})
+    source = Mastodon(http, clock=clock)
+    await all_older(source, feed, await source.fetch(feed, {}))
+
+    assert len(http.asked) == 3
+
+
 @pytest.mark.parametrize("token", ["", " ", "a b*c", "x*y", "<", "117020600000000001 junk a*9 b*" + "9" * 5000])
 async def test_odd_token(source, site, token):
     """A token that is none of ours is an error, or is read as far as it goes."""
@@ -548,6 +589,23 @@ async def test_thread_among_answers(source, site):
 
     assert texts(read) == [f"Part {n}." for n in range(50)]
     assert talk not in {post.id for post in read.posts}
+
+
+async def test_thread_behind_answers(source, site):
+    """Also where so many answered before the author went on that an answer has no room for what the author wrote."""
+    ids = [site.say("ann", "Part 0.")]
+    for _ in range(100):
+        site.say("bob", "First!", ids[0])
+    for n in range(1, 90):
+        ids.append(site.say("ann", f"Part {n}.", ids[-1]))
+    site.thread("ann", "Another.", "Thread.")
+    late = site.say("ann", "A late branch.", ids[3])
+    feed = await ann(source, site)
+    site.requests.clear()
+    read = await source.expand(stub(feed, ids[0]))
+
+    assert [post.id for post in read.posts] == [*ids, late]
+    assert len(site.requests) <= 6
 
 
 async def test_endless_thread(source, site):

@@ -56,7 +56,9 @@ def read(path: Path, when: datetime) -> None:
     os.utime(path, (when.timestamp(), when.timestamp()))
 
 
-def prune(archive: Archive, bounds: Bounds = EVERYTHING, now: datetime = NOW, needed: Iterable[Path] = ()) -> list[str]:
+def prune(
+    archive: Archive, bounds: Bounds = EVERYTHING, now: datetime = NOW, needed: Iterable[Path] = ()
+) -> list[str]:
     """Do all steps, and remove what they say; returns what went, by the names of the files."""
     gone: list[str] = []
     while True:

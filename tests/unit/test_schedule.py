@@ -146,7 +146,9 @@ def test_while_a_channel_is_down_its_queue_waits_as_one(attempts, failures, jitt
     assert row.due_at == channel.next_try_at
 
 
-@pytest.mark.parametrize(("attempts", "days", "state"), [(999, 13.9, "pending"), (24, 14, "dead"), (23, 30, "pending")])
+@pytest.mark.parametrize(
+    ("attempts", "days", "state"), [(999, 13.9, "pending"), (24, 14, "dead"), (23, 30, "pending")]
+)
 def test_a_delivery_is_given_up_after_many_tries_and_two_weeks(attempts, days, state):
     """Not sooner while a channel is down and tried every five minutes; nor one that a person just sent again."""
     now = START + timedelta(days=days)

@@ -118,7 +118,7 @@ def test_secrets_do_not_show(read):
         ('[sources.threadreder]\nbase_url = "x"', "[sources.threadreder]: unknown key; did you mean"),
         ('[sources.threadreader]\nbase_url = "x"', "[sources.threadreader] base_url: is not a web address"),
         ('[[follow]]\nauthr = "@a"', '[[follow]] authr: unknown key; did you mean "author"?'),
-        ("[[follow]]\nauthor = []", "[[follow]] author: is empty"),
+        ('[[follow]]\nauthor = []', "[[follow]] author: is empty"),
         ("[poll", "Expected"),
         ('[poll]\ntimeout = "0s"', "[poll] timeout: must be at least 1s"),
         ('[poll]\ninterval = "99999d"', "[poll] interval: is longer than ten years"),
