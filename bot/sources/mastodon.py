@@ -26,8 +26,9 @@ MAX_PAGES: Final = 5
 """So many pages are read in one look, to meet what the last one saw."""
 MOST_PAGES: Final = 20
 """So many, where they hold nothing that could be a thread: below an empty listing nobody looks."""
-MAX_PLACED: Final = 5
-"""For so many posts the thread that they go on with is looked for in one look."""
+MAX_PLACED: Final = 3
+"""For so many posts the thread that they go on with is looked for in one look. Four known threads that have more posts at
+once would look like a site that counts otherwise now (`diff.RECOUNT`), and none of them be told of."""
 
 
 class Mastodon:
