@@ -27,8 +27,9 @@ MAX_PAGES: Final = 5
 MOST_PAGES: Final = 20
 """So many, where they hold nothing that could be a thread: below an empty listing nobody looks."""
 MAX_PLACED: Final = 3
-"""For so many posts the thread that they go on with is looked for in one look. Four known threads that have more posts at
-once would look like a site that counts otherwise now (`diff.RECOUNT`), and none of them be told of."""
+"""For so many posts the thread that they go on with is looked for in one look.
+
+Four known threads with more posts at once would pass for a site that counts otherwise now (`diff.RECOUNT`)."""
 
 
 class Mastodon:
