@@ -27,15 +27,24 @@ def expected(name: str) -> Any:
     return json.loads((DATA / name / "expected.json").read_text("utf-8"))
 
 
-async def read(name: str) -> Any:
-    """Do what `asked.json` says with the answers of a golden pair."""
-    asked = json.loads((DATA / name / "asked.json").read_text("utf-8"))
-    http: Any = Canned(json.loads((DATA / name / "answers.json").read_text("utf-8")))
-    how = {key: asked[key] for key in ("posts", "min_posts") if key in asked}
-    source = Mastodon(http, clock=lambda: NOW, **how)
-    feed = feed_of(asked["feed"])
-    if asked["do"] == "expand":
-        entry = Entry(feed_id=feed.id, key=asked["key"], url="", author=Author(handle=""))
+def asked(name: str) -> Any:
+    """What is asked in a golden pair: of which feed, to `fetch` it or to `expand` a thread, and how."""
+    return json.loads((DATA / name / "asked.json").read_text("utf-8"))
+
+
+def answers(name: str) -> Any:
+    """The answers of a golden pair, by address."""
+    return json.loads((DATA / name / "answers.json").read_text("utf-8"))
+
+
+async def read(name: str, given: Any = None) -> Any:
+    """Do what a golden pair asks, with its answers, or with others."""
+    question, http = asked(name), Canned(answers(name) if given is None else given)
+    how = {key: question[key] for key in ("posts", "min_posts") if key in question}
+    source = Mastodon(http, clock=lambda: NOW, **how)  # type: ignore[arg-type]
+    feed = feed_of(question["feed"])
+    if question["do"] == "expand":
+        entry = Entry(feed_id=feed.id, key=question["key"], url="", author=Author(handle=""))
         return plain(asdict(await source.expand(entry)))
     found = plain(asdict(await source.fetch(feed, {})))
     return {name: value for name, value in found.items() if name != "cursor"}

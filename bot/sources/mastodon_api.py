@@ -21,7 +21,7 @@ from bot.text import one_line, shorten
 
 PAGE: Final = 40
 """The most that Mastodon gives at once."""
-_LONGEST_PAGE: Final = 5 * PAGE
+_LONGEST_PAGE: Final = 2 * PAGE
 """More is not read of a page that is longer than was asked for; the next one begins there."""
 _LONGEST_CONTEXT: Final = 10_000
 _REFUSALS: Final = (401, 403, 422)
