@@ -57,8 +57,7 @@ class Mastodon:
             raise ParseError("", f"{shown} is no account at a Mastodon server; one looks like @user@host")
         place = place_of(located.handle) or await self._writer(address, located.thread_key)
         server, profile = await self._find(place)
-        if profile.moved:
-            raise SourceRefused(server.feed_id, _moved(place, profile))
+        _raise_if_moved(server, profile)
         author = _author(server, profile)
         feed = Feed(id=place.feed_id, source=KIND, address=f"@{author.handle}", author=author, url=author.url)
         return Resolved(feed=feed)
@@ -69,8 +68,8 @@ class Mastodon:
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         """Read the author's newest statuses, down to those that the last look saw."""
         now, bookmark = self._clock(), Bookmark.read(cursor)
-        server, is_known = await self._server(feed)
-        first = await self._newest(server, bookmark.headers_at(now), is_known=is_known)
+        server, found = await self._server(feed)
+        first = await self._newest(server, bookmark.headers_at(now), found)
         if first is None:
             return NotModified(cursor=bookmark.cursor())
         page = await self._down_to(server, first, bookmark)
@@ -82,9 +81,10 @@ class Mastodon:
         entries = _once((*placed, *listed))
         is_news = bool(placed) or bool(listed and after.digest != bookmark.digest)
         if not (bookmark.is_first or older or is_news):
-            _raise_if_moved(server, page.toots)
+            # Nobody writes at an account that they have left: then silence is explained.
+            _raise_if_moved(server, _profile(server, page.toots))
             return NotModified(cursor=after.cursor())
-        author = _writer_of(server, page.toots)
+        author = _writer_of(server, page.toots, found)
         return Fetched(entries=entries, cursor=after.cursor(), older=older, author=author, reaches=page.reaches)
 
     async def older(self, feed: Feed, token: str) -> Fetched:
@@ -148,28 +148,32 @@ class Mastodon:
             raise no_api(server)
         return place
 
-    async def _server(self, feed: Feed) -> tuple[Server, bool]:
-        """Where the feed's author is asked, and whether their id was known; else it is looked up."""
+    async def _server(self, feed: Feed) -> tuple[Server, Profile | None]:
+        """Where the feed's author is asked; and their account, if it had to be looked up because its id is not known.
+
+        A feed that nobody resolved yet says nothing but the handle; after its first look the author's page tells where.
+        """
         place = of_feed(feed.id)
         if place is None:
             raise ParseError(feed.id, "not an account at a Mastodon server")
         if not is_id(feed.author.key):
-            server, _ = await self._find(place)
-            return replace(server, feed_id=feed.id), False
-        origin = origin_of_url(feed.url) or origin_of(place.host)
-        return Server(origin=origin, feed_id=feed.id, place=place, key=feed.author.key), True
+            server, profile = await self._find(place)
+            _raise_if_moved(server, profile)
+            return replace(server, feed_id=feed.id), profile
+        origin = origin_of_url(feed.url) or origin_of_url(feed.author.url) or origin_of(place.host)
+        return Server(origin=origin, feed_id=feed.id, place=place, key=feed.author.key), None
 
-    async def _newest(self, server: Server, headers: Mapping[str, str], *, is_known: bool) -> Page | None:
-        """The first page, surely the author's; None for "not modified"."""
+    async def _newest(self, server: Server, headers: Mapping[str, str], found: Profile | None) -> Page | None:
+        """The first page, surely the author's; None for "not modified". `found`: their account, just looked up."""
         try:
             page = await self._api.newest(server, headers)
         except FeedEnded:
             raise
         except FeedGone as gone:
-            if is_known:
+            if found is None:
                 await self._raise_if_taken(server, gone)
             raise
-        if page is not None and not page.toots:
+        if page is not None and not page.toots and found is None:
             await self._confirm(server)
         if page is not None:
             _raise_if_stranger(server, page.toots)
@@ -187,8 +191,7 @@ class Mastodon:
         if profile.id != server.key:
             raise _stranger(server, profile.id)
         _raise_if_suspended(server, profile)
-        if profile.moved:
-            raise SourceRefused(server.feed_id, _moved(server.place, profile))
+        _raise_if_moved(server, profile)
 
     # -- threads ------------------------------------------------------------------------------------
 
@@ -255,8 +258,8 @@ def _author(server: Server, profile: Profile) -> Author:
     return profile.author(server.place.host, server.origin)
 
 
-def _writer_of(server: Server, toots: Iterable[Toot]) -> Author | None:
-    profile = _profile(server, toots)
+def _writer_of(server: Server, toots: Iterable[Toot], found: Profile | None) -> Author | None:
+    profile = _profile(server, toots) or found
     return _author(server, profile) if profile is not None else None
 
 
@@ -307,15 +310,10 @@ def _raise_if_suspended(server: Server, profile: Profile) -> None:
         raise FeedGone(server.feed_id, f"@{server.place.handle} is suspended there")
 
 
-def _raise_if_moved(server: Server, toots: Iterable[Toot]) -> None:
-    """Where nothing new came, say that nothing will: nobody writes at an account that they have left."""
-    profile = _profile(server, toots)
+def _raise_if_moved(server: Server, profile: Profile | None) -> None:
     if profile is not None and profile.moved:
-        raise SourceRefused(server.feed_id, _moved(server.place, profile))
-
-
-def _moved(place: Place, profile: Profile) -> str:
-    return f"@{place.handle} has moved to @{profile.moved}; follow that instead"
+        reason = f"@{server.place.handle} has moved to @{profile.moved}; follow that instead"
+        raise SourceRefused(server.feed_id, reason)
 
 
 def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:

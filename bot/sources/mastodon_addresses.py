@@ -27,7 +27,7 @@ _NAME = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}|localhost")
 _TABS: Final = frozenset(("with_replies", "media", "featured", "followers", "following", "about"))
 _FEED_ENDINGS: Final = (".rss", ".atom", ".json")
 _OFTEN_MASTODON = re.compile(
-    r"(?:mastodon|mstdn|masto|toot|social|pleroma|akkoma|pixelfed|gts)\..+"
+    r"(?:mastodon|mstdn|masto|pleroma|akkoma|pixelfed)\..+"
     r"|(?:fosstodon|chaos|hachyderm|mathstodon|pawoo|mas|infosec|scholar|universeodon|techhub|sfba|toot)"
     r"\.(?:org|social|io|net|to|exchange|cafe)"
 )

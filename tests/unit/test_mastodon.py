@@ -18,7 +18,7 @@ from bot.errors import (
     WrongAuthor,
 )
 from bot.http import Http
-from bot.model import Author, Entry, Fetched, NotModified
+from bot.model import Author, Entry, Feed, Fetched, NotModified
 from bot.sources.mastodon import MAX_PAGES, MAX_PLACED, MOST_PAGES, Mastodon
 from tests import mastodon
 from tests.canned import Canned
@@ -155,13 +155,38 @@ async def test_no_address(source, address):
         await source.resolve(address)
 
 
-async def test_id_not_known(source, site):
-    """Of a feed that came without the author's id (an import) it is looked up, and told."""
-    site.thread("ann", "One.", "Two.")
-    feed = await ann(source, site)
-    found = await source.fetch(replace(feed, author=Author(handle=feed.author.handle), url=""), {})
+async def test_nobody_resolved(source, site):
+    """A feed that says nothing but the handle is looked up, also at another server than its host; then it is known."""
+    async with instance() as front:
+        front.speaks = False
+        front.webfinger[f"ann@{front.host}"] = f"{site.url}/users/ann"
+        id_ = f"mastodon:ann@{front.host}"
+        bare = Feed(id=id_, source="mastodon", address=id_, author=Author(handle=f"ann@{front.host}"))
+        silent = await source.fetch(bare, {})
+        site.thread("ann", "One.", "Two.")
+        first = await source.fetch(bare, {})
+        site.requests.clear()
+        front.requests.clear()
+        known = replace(bare, author=first.author)
+        again = await source.fetch(known, first.cursor)
 
-    assert found.author.key == feed.author.key
+    assert (
+        silent.author
+        == first.author
+        == Author(handle=f"Ann@{front.host}", name="Ann", url=f"{site.url}/@Ann", key=site.accounts["ann"]["id"])
+    )
+    assert isinstance(again, NotModified)
+    assert (len(site.requests), front.requests) == (1, [])
+
+
+async def test_nobody_resolved_and_moved(source, site):
+    """That such an author has moved is said at the first look."""
+    site.thread("ann", "One.", "Two.")
+    site.accounts["ann"]["moved"] = {"id": "9", "username": "ann", "acct": "ann@new.example"}
+    id_ = f"mastodon:ann@{site.host}"
+    bare = Feed(id=id_, source="mastodon", address=id_, author=Author(handle=f"ann@{site.host}"))
+    with pytest.raises(SourceRefused, match="has moved"):
+        await source.fetch(bare, {})
 
 
 async def test_name_taken(source, site):

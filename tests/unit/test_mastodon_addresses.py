@@ -47,11 +47,20 @@ def test_author(address, key, sure):
 
 @pytest.mark.parametrize(
     "address",
-    ["https://mastodon.social/@ann", "https://mstdn.jp/@ann/1", "fosstodon.org/users/ann", "social.b.example/@ann"],
+    ["https://mastodon.social/@ann", "https://mstdn.jp/@ann/1", "fosstodon.org/users/ann", "pixelfed.b.example/@ann"],
 )
 def test_names_that_say_what_they_are(address):
     """A host that is known, or is named after what it runs, is no guess."""
     assert locate(address).sure
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://www.youtube.com/@ann", "https://www.threads.net/@ann", "https://medium.com/@ann", "www.tiktok.com/@ann"],
+)
+def test_others_with_such_addresses(address):
+    """Others write their authors so, too: nothing is sure before they have been asked."""
+    assert not locate(address).sure
 
 
 def test_post_alone():
