@@ -105,6 +105,7 @@ PURE = [
     *("compose/edits", "compose/hidden", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
+    *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

@@ -13,6 +13,7 @@ from bot.model import Author, Entry, Fetched, NotModified
 from bot.protocols import Expander, Pager, Source
 from bot.sources.threadreader import ThreadReader
 from tests import pages
+from tests.contract.world_mastodon import MastodonWorld as MastodonPlace
 from tests.sites import Clock, answer, site
 
 
@@ -25,6 +26,8 @@ class World(ABC):
     unknown_author = "@nobody"
     not_ours: tuple[str, ...] = ("", "https://example.org/some/page", "mailto:me@example.org", "two words")
     many = 40
+    lists_whole = False
+    """Whether a listing shows the threads whole."""
 
     def __init__(self, clock: Clock) -> None:
         self.http = Http(user_agent="test", host_delay=0, timeout=5, allowed_hosts=["127.0.0.1"], clock=clock)
@@ -70,7 +73,11 @@ class ThreadReaderWorld(World):
         return made.key
 
 
-WORLDS = [ThreadReaderWorld]
+class MastodonWorld(MastodonPlace, World):
+    pass
+
+
+WORLDS = [ThreadReaderWorld, MastodonWorld]
 
 
 @pytest.fixture(params=WORLDS, ids=lambda world: world.__name__)
@@ -115,7 +122,7 @@ async def test_entries(world):
     feed, fetched = await followed(world)
 
     for entry in fetched.entries:
-        assert (entry.feed_id, type(entry.key), entry.whole) == (feed.id, str, False)
+        assert (entry.feed_id, type(entry.key), entry.whole) == (feed.id, str, world.lists_whole)
         assert entry.published.utcoffset() == timedelta(0)
         assert entry.url.startswith("http")
         assert entry.title
@@ -247,12 +254,14 @@ async def test_expand(world):
 
 async def test_expand_of_another_author(world):
     """A thread that turns out to be somebody else's is not handed on."""
+    feed, _ = await followed(world)
     key = world.publish()
     with pytest.raises(WrongAuthor):
-        await world.source.expand(Entry(feed_id="x", key=key, url="", author=Author(handle="loudvoice")))
+        await world.source.expand(Entry(feed_id=feed.id, key=key, url="", author=Author(handle="loudvoice")))
 
 
 async def test_expand_gone(world):
     """A thread that is not there is gone."""
+    feed, _ = await followed(world)
     with pytest.raises(FeedGone):
-        await world.source.expand(Entry(feed_id="x", key="12345", url="", author=Author(handle="")))
+        await world.source.expand(Entry(feed_id=feed.id, key="12345", url="", author=Author(handle="")))
