@@ -48,8 +48,11 @@ class Verdict:
 
 
 def require_threads(start: PollInput, fetched: Fetched) -> None:
-    """Raise `ParseError` where an author with known threads suddenly has none: never read as "no threads"."""
-    if not fetched.entries and start.has_known:
+    """Raise `ParseError` where an author with known threads suddenly has none: never read as "no threads".
+
+    Not where the listing shows posts of the author all the same, of which none is a thread.
+    """
+    if not fetched.entries and fetched.reaches is None and start.has_known:
         raise ParseError(start.feed.id, "the author's page lists no thread at all, though some are known")
 
 
@@ -134,6 +137,11 @@ def first_horizon(page: Fetched) -> datetime | None:
     """How far back a first look saw: to the oldest thread of its page. None: the author had no thread at all."""
     oldest = min((e.published for e in page.entries if e.published is not None), default=None)
     return page.reaches or oldest
+
+
+def is_above(page: Fetched, last_look: datetime | None) -> bool:
+    """Whether a deeper page, of a listing that says how far it reaches, does not reach back to the look before."""
+    return page.reaches is not None and last_look is not None and page.reaches > last_look
 
 
 def moved_back(horizon: datetime | None, entries: Iterable[Entry]) -> datetime | None:
