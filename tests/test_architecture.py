@@ -104,6 +104,7 @@ PURE = [
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
+    *("sources/x_addresses", "sources/threadreader_addresses"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
