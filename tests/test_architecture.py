@@ -104,7 +104,8 @@ PURE = [
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
-    *("sources/x_addresses", "sources/threadreader_addresses"),
+    *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
+    *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
