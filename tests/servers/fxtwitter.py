@@ -158,7 +158,9 @@ class Api:
         self.requests.append(request.path_qs)
         for path, fault in self.faults.items():
             if request.path_qs.startswith(path):
-                return web.Response(body=fault) if isinstance(fault, bytes) else fault
+                if isinstance(fault, bytes):
+                    return web.Response(body=fault)
+                return web.Response(status=fault.status, body=fault.body)  # the same one is not sent twice
         answer: web.StreamResponse = await handler(request)
         return answer
 
