@@ -163,9 +163,7 @@ class FxTwitter:
             reaches=reaches,
         )
 
-    async def _down(
-        self, feed: Feed, key: str, bookmark: Bookmark, rows: Sequence[Row]
-    ) -> tuple[Bookmark, list[Row]]:
+    async def _down(self, feed: Feed, key: str, bookmark: Bookmark, rows: Sequence[Row]) -> tuple[Bookmark, list[Row]]:
         """Read on below `rows` until what was seen before is met; what cannot be read now is left for the next look."""
         more: list[Row] = []
         for _ in range(MOST_PAGES - 1):
@@ -189,7 +187,7 @@ class FxTwitter:
         for key in unclear[:MOST_UNCLEAR]:
             left = left[1:]
             try:
-                entries += await self._thread_of(key, rules)
+                entries += await self._thread_of(key.partition(".")[0], rules)
             except FeedGone:
                 pass
             except SourceError:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot.model import Cursor, Json
-from bot.sources.x_addresses import id_in
 
 MARGIN: Final = timedelta(minutes=15)
 """Until the newest post has been there so long, all is read again: `since` would miss another of the same second, or
 one that X shows late."""
 FULL_AFTER: Final = timedelta(days=1)
 """How long `since` is trusted without reading a page."""
+_UNCLEAR = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _KEPT: Final = 200
 """How many ids of posts are remembered, at the most."""
 
@@ -105,7 +106,7 @@ class Bookmark:
 
 def _ids(value: Json) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else []
-    return tuple(one for one in listed if isinstance(one, str) and id_in(one))
+    return tuple(one for one in listed if isinstance(one, str) and _UNCLEAR.fullmatch(one))
 
 
 def _time(value: Json) -> datetime | None:

@@ -41,6 +41,11 @@ class Row:
         """Whether every post of it is shown, and that is said."""
         return bool(self.ids) and set(self.ids) == {one.id for one in self.statuses}
 
+    @property
+    def newest(self) -> str:
+        """The id of its newest post, whoever wrote it."""
+        return max((*self.ids, *(one.id for one in self.statuses)), key=lambda one: (len(one), one))
+
     def at(self, key: str) -> datetime | None:
         """When the newest post of the author with this `key` was written, which is where it stands; None for a repost,
         which stands at a time that is not told.

@@ -25,6 +25,8 @@ _ID = re.compile(r"[0-9]{1,20}")
 _HANDLE = re.compile(HANDLE)
 _LONGEST_NAME: Final = 200
 _MOST_FACETS: Final = 2_000
+_MOST_MEDIA: Final = 200
+"""A post has 4 at the most, an article some dozens."""
 _T_CO = re.compile(r" ?(https?://t\.co/[A-Za-z0-9]++)")
 _ENTITY = re.compile(r"&(amp|lt|gt|quot|#39);")
 _ENTITIES: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "#39": "'"}
@@ -288,9 +290,9 @@ def _media(status: Mapping[str, Json]) -> Iterator[Media]:
     listed = _list(media.get("all")) or [*_list(media.get("photos")), *_list(media.get("videos"))]
     article = _mapping(status.get("article"))
     covers = (article.get("cover_media"), *_list(article.get("media_entities")))
-    found = [*filter(None, map(_medium, listed)), *filter(None, map(_cover, covers))]
+    found = (*map(_medium, listed[:_MOST_MEDIA]), *map(_cover, covers[:_MOST_MEDIA]))
     seen: dict[str, Media] = {}
-    for one in found:
+    for one in filter(None, found):
         seen.setdefault(one.url, one)
     yield from seen.values()
 

@@ -26,7 +26,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The threads of some rows, and the posts of which only their conversation tells whether they are of one."""
+    """The threads of some rows, and the posts of which only their conversation tells whether they are of one.
+
+    `unclear` has a post's id and, after a dot, what else was the newest of its row: what was looked into before is to
+    be looked into again when there is more.
+    """
 
     entries: tuple[Entry, ...]
     unclear: tuple[str, ...]
@@ -45,18 +49,22 @@ def threads_in(rows: Sequence[Row], rules: Rules) -> Found:
     tops: dict[str, str] = {}
     for status in sorted(pool.values(), key=_age):
         top = pool[_top(status, pool, tops)]
-        root = pool.get(begun.get(top.id, ""), top)
+        root = pool.get(begun.get(top.id, ""), top) if top.parent else top
         if not root.parent and (root is top or _answers_own(top, rules.author)):
             roots[root.id].append(status)
         elif _answers_own(top, rules.author):
             unclear[top.id].append(status)
-    entries = _entries(roots, rows, rules)
-    mixed = {row.conversation for row in rows if not row.is_complete and not _is_all_own(row, rules.author)}
-    doubtful = [one for one in entries if one.key in mixed and (one.post_count or 0) < rules.min_posts]
+    entries = _entries({key: _root_first(pool[key], members) for key, members in roots.items()}, rows, rules)
+    mixed = {row.conversation: row for row in rows if not row.is_complete and not _is_all_own(row, rules.author)}
+    short = [one.key for one in entries if one.key in mixed and (one.post_count or 0) < rules.min_posts]
+    doubtful = (f"{key}.{mixed[key].newest}" for key in short)
     wanted = [one for one in entries if rules.posts == "all" or (one.post_count or 0) >= rules.min_posts]
     return Found(
         entries=tuple(sorted(wanted, key=lambda one: _place(one.latest, one.key), reverse=True)),
-        unclear=(*(members[-1].id for members in unclear.values()), *(roots[one.key][-1].id for one in doubtful)),
+        unclear=(
+            *(members[-1].id for members in unclear.values()),
+            *doubtful,
+        ),
     )
 
 
@@ -68,17 +76,31 @@ def _entries(roots: Mapping[str, Sequence[Status]], rows: Sequence[Row], rules: 
     return [_entry(members, where, rules) for members in roots.values()]
 
 
+def _root_first(root: Status, members: Iterable[Status]) -> list[Status]:
+    """Ids grow with time, so the root comes first by itself, unless an answer makes no sense."""
+    return [root, *(one for one in members if one is not root)]
+
+
 def _entry(members: Sequence[Status], where: Mapping[str, Sequence[Row]], rules: Rules) -> Entry:
     """The thread of these posts, the root first, as far as the rows with any of them show it."""
     seen = {one.id for one in members}
     own = list({id(row): row for id_ in (members[0].id, *seen) for row in where.get(id_, ())}.values())
     of_it = [row for row in own if members[0].id in (row.conversation, row.statuses[0].id)]
     ids = {id_ for row in of_it if _is_all_own(row, rules.author) for id_ in row.ids} | seen
-    entry = entry_of(
-        tuple(one.said(rules.author.key) for one in members), feed_id=rules.feed_id, author=rules.author, whole=False
-    )
-    times = [time for time in (*map(time_of, ids), entry.latest) if time is not None]
+    first = tuple(one.said(rules.author.key) for one in _beginning(members))
+    entry = entry_of(first, feed_id=rules.feed_id, author=rules.author, whole=False)
+    times = [time for time in (*map(time_of, ids), *(one.at for one in members)) if time is not None]
     return replace(entry, post_count=len(ids), latest=max(times, default=None), whole=_is_whole(members, own, ids))
+
+
+def _beginning(members: Sequence[Status]) -> Iterator[Status]:
+    """Up to where posts are left out: X shows the first post of a long thread and the last ones."""
+    ids = {members[0].id}
+    for one in members:
+        if one.parent and one.parent not in ids:
+            return
+        ids.add(one.id)
+        yield one
 
 
 def _is_whole(members: Sequence[Status], rows: Sequence[Row], ids: set[str]) -> bool:
@@ -94,7 +116,8 @@ def _has_all(members: Sequence[Status]) -> bool:
 
 
 def _is_all_own(row: Row, author: Author) -> bool:
-    return all(one.is_own(author.key) for one in row.statuses)
+    """Whether all that is shown is the author's thread; else the others whose ids are told may be anybody's."""
+    return all(one.is_own(author.key) and (not one.parent or _answers_own(one, author)) for one in row.statuses)
 
 
 def _top(status: Status, pool: Mapping[str, Status], tops: dict[str, str]) -> str:

@@ -222,7 +222,7 @@ async def test_a_listed_thread(source, api):
     entry = found.entries[0]
 
     assert (entry.key, entry.post_count, entry.whole) == (key, 5, False)
-    assert [one.text for one in entry.posts] == ["First.", "Fourth.", "Fifth."]
+    assert [one.text for one in entry.posts] == ["First."]
     assert (entry.published, entry.latest) == (time_of(key), time_of(made[-1]["id"]))
     assert entry.url == f"https://x.com/PolarPetra/status/{key}"
     assert entry.author.key == PETRA.key
@@ -295,6 +295,54 @@ async def test_a_thread_with_answers_to_commenters(source, api):
     _, found = await followed(source)
 
     assert [[one.text for one in entry.posts] for entry in found.entries] == [["1", "2"]]
+
+
+async def test_an_answer_to_a_hidden_commenter_makes_no_thread(source, api):
+    """Ids that a row only names may be a commenter's: then the conversation is asked, and this one has one post."""
+    root = post(post_id(10), "Alone.")
+    comment = post(post_id(11), "Why?", LOUD, parent=root)
+    answered = post(post_id(12), "Because.", parent=comment)
+    api.say(post(post_id(1), "Earlier."))
+    feed, found = await followed(source)
+    api.say(root, comment)
+    api.show(module(root, answered, ids=[root["id"], comment["id"], answered["id"]]))
+    found = await source.fetch(feed, found.cursor)
+
+    assert isinstance(found, NotModified)
+    assert [one for one in api.requests if "/thread/" in one] == [f"/2/thread/{root['id']}"]
+
+
+async def test_what_made_no_thread_may_make_one_later(source, api):
+    """Where such a row has more, its conversation is asked again."""
+    root = post(post_id(10), "1")
+    comment = post(post_id(11), "Why?", LOUD, parent=root)
+    answered = post(post_id(12), "Because.", parent=comment)
+    api.say(post(post_id(1), "Earlier."))
+    feed, found = await followed(source)
+    api.say(root, comment)
+    api.show(module(root, answered, ids=[root["id"], comment["id"], answered["id"]]))
+    found = await source.fetch(feed, found.cursor)
+    more = post(post_id(13), "2", parent=root)
+    again = post(post_id(14), "Because!", parent=comment)
+    api.say(more)
+    api.shown.clear()
+    api.show(module(root, again, ids=[root["id"], comment["id"], answered["id"], more["id"], again["id"]]))
+    found = await source.fetch(feed, found.cursor)
+
+    assert [(one.key, one.post_count) for one in found.entries] == [(root["id"], 2)]
+
+
+async def test_a_long_thread_of_a_renamed_author(source, api):
+    """Posts that answer the author's old name are of the thread still, which is asked for."""
+    made = thread(10, "1", "2", "3", "4", "5")
+    api.say(post(post_id(1), "Earlier."))
+    feed, found = await followed(source)
+    for one in made[1:]:
+        one["replying_to"]["screen_name"] = "OldPetra"
+    key = api.say(*made)
+    found = await source.fetch(feed, found.cursor)
+
+    assert [(one.key, one.post_count, one.whole) for one in found.entries] == [(key, 5, True)]
 
 
 async def test_nothing_newer(source, api, clock):
