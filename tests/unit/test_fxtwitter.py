@@ -413,6 +413,15 @@ async def test_reaches_to_where_the_last_row_stands(source, api):
     assert found.reaches == time_of(post_id(50))
 
 
+async def test_a_repost_of_ones_own(source, api):
+    """An old post that the author shows again is not a post of today, nor how far back all is seen."""
+    old = post(post_id(-90_000), "Old.")
+    api.faults[f"/2/profile/id:{PETRA.key}/statuses"] = page(post(post_id(50), "Alone."), repost(old))
+    _, found = await followed(source)
+
+    assert found.reaches == time_of(post_id(50))
+
+
 async def test_only_reposts(source, api, clock):
     """A first page without a post of the author's own reaches to now: what is below is old."""
     api.show(repost(post(post_id(1), "Loud.", LOUD)))
@@ -464,6 +473,20 @@ async def test_reads_on_to_where_the_last_look_began(source, api):
 
     assert set(made) <= set(keys(found))
     assert found.older == ""
+
+
+async def test_reads_no_further_than_the_last_look(source, api):
+    """What was seen before is not read again: one page more than the news fills, and nothing is left for later."""
+    for number in range(5 * PER_PAGE):
+        api.say(post(post_id(number), "Alone."))
+    feed, found = await followed(source)
+    for number in range(PER_PAGE):
+        api.say(*thread(1_000 + 5 * number, "1", "2"))
+    api.requests.clear()
+    found = await source.fetch(feed, found.cursor)
+
+    assert len(api.requests) == 2
+    assert (found.older, "gap" in found.cursor) == ("", False)
 
 
 async def looks(source, feed, cursor, most=20):
@@ -753,6 +776,17 @@ async def test_a_long_thread_in_pieces(source, api):
 
     assert [one.text for one in found.posts] == list(map(str, range(90)))
     assert (found.whole, found.post_count) == (True, 90)
+
+
+async def test_a_long_thread_from_its_end(source, api):
+    """X sends a part of what is above a post only: its beginning is asked for, too."""
+    api.piece = 20
+    made = thread(10, *map(str, range(50)))
+    api.say(*made)
+    found = await source.expand(entry(made[-1]["id"]))
+
+    assert [one.text for one in found.posts] == list(map(str, range(50)))
+    assert found.aliases == (made[0]["id"],)
 
 
 async def test_a_short_thread_takes_one_request(source, api):
