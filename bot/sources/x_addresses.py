@@ -15,7 +15,7 @@ HANDLE: Final = r"[A-Za-z0-9_]{1,20}"
 
 _X: Final = re.compile(r"(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com")
 _HANDLE = re.compile(HANDLE)
-_KEY = re.compile(r"(\d{1,19})(?:\.html)?")
+_KEY = re.compile(r"([0-9]{1,19})(?:\.html)?")
 _TABS: Final = frozenset(("with_replies", "media", "likes", "highlights", "articles", "superfollows"))
 _NOT_AUTHORS = re.compile(
     r"home|explore|search|i|hashtag|intent|settings|messages|notifications|compose|share|login|logout|signup|tos|privacy"
@@ -39,7 +39,7 @@ class Named:
 
 def named(address: str) -> Named | None:
     """What a handle, a post's bare id, or an address on X names; None for anything else."""
-    if re.fullmatch(r"\d{16,19}", address):  # longer than any screen name of digits: somebody typed a thread's id
+    if re.fullmatch(r"[0-9]{16,19}", address):  # longer than any screen name of digits: somebody typed a thread's id
         return Named(post=address)
     if _HANDLE.fullmatch(address.removeprefix("@")):
         return author(address)

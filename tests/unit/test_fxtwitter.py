@@ -130,7 +130,13 @@ def test_locate_a_number(address):
         *("", "two words", "https://x.com", "https://x.com/home", "https://x.com/search?q=a", "https://fxtwitter.com/"),
         *("fxtwitter:", "fxtwitter:id:", "fxtwitter:id:x", "fxtwitter:a>b", "threadreader:polarpetra", "@a@b.example"),
         *("https://evilfxtwitter.com/x", "https://fxtwitter.com.evil.example/x", "ftp://x.com/a", "http://[::1/x"),
-        *("https://example.org/PolarPetra", f"https://api.fxtwitter.com/2/thread/{'9' * 30}", "fxtwitter:id:１２"),
+        *(
+            "https://example.org/PolarPetra",
+            f"https://api.fxtwitter.com/2/thread/{'9' * 30}",
+            "fxtwitter:id:１２",
+            "１" * 17,
+            "https://x.com/i/status/１２３",
+        ),
     ],
 )
 def test_locate_nothing(address):
