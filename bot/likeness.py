@@ -6,9 +6,10 @@ Compares words, not ids: each service has its own, and its own length of a post.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.model import Entry, Known
+from bot.model import Author, Entry, Known, Post
 from bot.text import split_links
 
 APART = timedelta(days=3)
@@ -64,3 +65,38 @@ def _held(part: str, whole: str) -> float:
 
 def _parts(text: str) -> set[str]:
     return {text[at : at + PART] for at in range(len(text) - PART + 1)}
+
+
+def continued(kept: Entry, other: Entry) -> Entry:
+    """A kept thread as it goes on in another place: with those posts from there that say what it does not.
+
+    What is not there was not removed: another place may hold less. Their ids say that they are from elsewhere.
+    """
+    whole = said(kept)
+    have = {post.id for post in kept.posts}
+    fresh = (post for post in other.posts if post.id not in have and not _is_said(post, whole))
+    return _with(kept, (*kept.posts, *(replace(post, id=f"{ELSEWHERE}{post.id}") for post in fresh)))
+
+
+def returned(kept: Entry, read: Entry) -> Entry:
+    """A thread read in its own place again, of which some was read in another one meanwhile: that counts as read."""
+    foreign = tuple(post for post in kept.posts if post.id.startswith(ELSEWHERE))
+    if not foreign:
+        return read
+    whole, have = said(replace(kept, posts=foreign)), {post.id for post in kept.posts}
+    own = (post for post in read.posts if post.id in have or not _is_said(post, whole))
+    return _with(read, (*own, *foreign))
+
+
+ELSEWHERE = "elsewhere:"
+"""What the id of a post begins with that was read in another place than its thread."""
+
+
+def _with(entry: Entry, posts: tuple[Post, ...]) -> Entry:
+    return replace(entry, posts=posts, post_count=len(posts), whole=True)
+
+
+def _is_said(post: Post, whole: str) -> bool:
+    """Whether a text says all that a post says; services part the same text in other places."""
+    text = said(Entry(feed_id="", key="", url="", author=Author(handle=""), posts=(post,)))
+    return text in whole if len(text) < LONG else _held(text, whole) >= ALIKE

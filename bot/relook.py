@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Literal
 from urllib.parse import urlsplit
 
-from bot import diff, looks, schedule
+from bot import diff, likeness, looks, schedule
 from bot.allowance import Allowance, within
 from bot.errors import FeedGone, HostHeld, OutOfTime, SourceError, StoreError
 from bot.growth import growth
@@ -122,6 +122,8 @@ class Relooker:
         read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
+        if thread.also and kept.whole:
+            read = await self._in_any_place(start, thread, kept, read)
         if thread.state == "waiting":
             if by_hand and isinstance(read, SourceError):
                 # Its looks are counted: asking by hand must not bring the notice without the whole thread sooner.
@@ -134,6 +136,14 @@ class Relooker:
         if isinstance(read, SourceError):
             return await self._unread(start, thread, kept, read)
         return await self._read(start, thread, kept, diff.merged(kept, read))
+
+    async def _in_any_place(
+        self, start: PollInput, thread: Known, kept: Entry, read: Entry | SourceError
+    ) -> Entry | SourceError:
+        """What was read of a thread that stands in several places; from another one where its own cannot be read."""
+        if isinstance(read, SourceError):
+            return await self.poller.twins.stand_in(start, thread, kept) or read
+        return likeness.returned(kept, read)
 
     async def _postponed(self, start: PollInput, thread: Known, error: SourceError) -> Relooked:
         if not isinstance(error, OutOfTime):

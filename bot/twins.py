@@ -1,6 +1,6 @@
-"""The same thread in another place of the same person: found by its ids, or by what it says.
+"""The same thread in another place of the same person: found by its ids, or by what it says; and read there.
 
-Reads the store and what is kept; asks no site and commits nothing. What a twin means for a thread is decided by `diff`;
+Commits nothing. What a twin means for a thread is decided by `diff`;
 whether two texts are alike by `likeness`.
 """
 
@@ -38,6 +38,16 @@ class Twins:
             there = await self.store.poll_input(sibling.id) if known is not None else None
             if known is not None and there is not None:
                 return Twin(start=there, known=known)
+        return None
+
+    async def stand_in(self, start: PollInput, thread: Known, kept: Entry) -> Entry | None:
+        """A thread whose page cannot be read, as it goes on in another place; None if no other page can be read."""
+        for sibling in start.siblings:
+            for known in await self.store.threads(sibling.id):
+                if (known.same_in, known.same_as) == (thread.feed_id, thread.key):
+                    read = await self.reader.look(sibling, known.as_entry(sibling.author))
+                    if isinstance(read, Entry):
+                        return likeness.continued(kept, read)
         return None
 
     def uncovered(self, start: PollInput, twin: Twin, channels: Iterable[str]) -> frozenset[str]:

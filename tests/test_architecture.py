@@ -67,7 +67,7 @@ ALLOWED = {
     "poll": {"model", "errors", "allowance", "protocols", "diff", "looks", "schedule", "reading", "routing"}
     | {"twins"},
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
-    "relook": {"model", "errors", "allowance", "diff", "growth", "looks", "schedule", "poll", "routing"},
+    "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "routing"},
     "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule", "threads"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch", "routing"},
     "hours": set(),
@@ -78,7 +78,8 @@ ALLOWED = {
     "search": {"model", "text"},
     "media": {"model", "errors", "allowance", "protocols", "pictures", "http"},
     "upkeep": {"model", "outbox", "protocols", "schedule"},
-    "follow": {"model", "errors", "protocols", "diff", "poll"},
+    "finding": {"model", "errors", "protocols"},
+    "follow": {"model", "errors", "protocols", "diff", "finding", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
@@ -86,9 +87,9 @@ ALLOWED = {
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
+    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
     "perform": {
-        *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "follow"),
+        *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "finding", "follow"),
         *("times", "orders", "outbox", "app"),
     },
     "reload": {"errors", "log", "redact", "settings", "threads"},
@@ -101,7 +102,7 @@ PURE = [
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
     *("search", "pictures", "markdown", "likeness"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
-    *("compose/edits", "compose/wording"),
+    *("compose/edits", "compose/hidden", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
     *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),

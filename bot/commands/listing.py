@@ -153,11 +153,14 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         chosen = find(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
-        known = await store.threads(chosen.id if chosen else None)
+        known = await _threads_of(store, feeds.values(), chosen)
         fates = _fates(await outbox_rows(store, settings))
         if args.search:
             with show.progress("searching …"):
-                search = await store.search(args.search, chosen.id if chosen else None)
+                search = await store.search(args.search, chosen.id if chosen and not chosen.person else None)
+            if chosen is not None:
+                mine = {thread.feed_id for thread in known}
+                search = replace(search, found=tuple(one for one in search.found if one.entry.feed_id in mine))
             _show_found(args, settings, search, _Listed(feeds, {(k.feed_id, k.key): k for k in known}, fates))
             return 0
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
@@ -180,6 +183,14 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         empty="No thread is known yet.",
     )
     return 0
+
+
+async def _threads_of(store: Store, feeds: Iterable[Feed], chosen: Feed | None) -> Sequence[Known]:
+    """The threads of a person, in all places, or of everybody; the newest first."""
+    if chosen is None or not chosen.person:
+        return await store.threads(chosen.id if chosen else None)
+    mine = {feed.id for feed in feeds if feed.person == chosen.person}
+    return [thread for thread in await store.threads() if thread.feed_id in mine]
 
 
 Fates = dict[tuple[str, str], list[str]]
@@ -215,6 +226,8 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
         "gone": times.rfc3339(thread.gone_at),
         "state": fate,
         "copy": thread.copy or None,
+        "also": list(thread.also),
+        "same_as": thread.same_as or None,
     }
 
 
@@ -280,6 +293,8 @@ def _found(found: Found, listed: _Listed) -> dict[str, object]:
         "gone": times.rfc3339(known.gone_at) if known else None,
         "state": listed.state(entry),
         "copy": (known.copy or None) if known else None,
+        "also": list(known.also) if known else [],
+        "same_as": (known.same_as or None) if known else None,
         "match": found.line,
     }
 

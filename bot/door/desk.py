@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from bot.app import App
 from bot.errors import BotError, OrderRefused
-from bot.orders import Answer, Drop, Follow, Order, Pause, Poll, Refresh, Resume, Retry, Unfollow
+from bot.orders import Answer, Drop, Find, Follow, Order, Pause, Poll, Refresh, Resume, Retry, Unfollow
 from bot.perform import perform
 
 log = logging.getLogger(__name__)
@@ -127,6 +127,8 @@ def _described(order: Order) -> str:
             pass
         case Refresh(threads=names):
             pass
-        case Follow(addresses=names) | Unfollow(addresses=names) | Pause(addresses=names) | Resume(addresses=names):
+        case Find(addresses=names) | Follow(addresses=names):
+            pass
+        case Unfollow(addresses=names) | Pause(addresses=names) | Resume(addresses=names):
             pass
     return " ".join((order.kind, *names))
