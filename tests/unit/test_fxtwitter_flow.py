@@ -59,15 +59,29 @@ class History:
             self.begun.add(posts[0]["id"])
 
 
+@pytest.fixture
+async def api():
+    made = Api()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def world(api):
+    """The flow, with FxTwitter in it."""
+    made = World(store=MemoryStore())
+    http = Http(user_agent="test", host_delay=0, timeout=5, allowed_hosts=["127.0.0.1"], clock=made.clock)
+    made.poller.sources["fxtwitter"] = FxTwitter(http, clock=made.clock, base_url=api.base_url)
+    yield made
+    await http.close()
+
+
 @pytest.mark.parametrize("groups", [True, False], ids=["grouped", "single"])
 @pytest.mark.parametrize("seed", range(2))
-async def test_every_thread_arrives_once(seed, groups):
+async def test_every_thread_arrives_once(world, api, seed, groups):
     """However X groups posts, however many there are between two looks: no thread is missed, and none told twice."""
-    chance, world, api = random.Random(seed), World(store=MemoryStore()), Api(groups=groups)
-    await api.start()
-    http = Http(user_agent="test", host_delay=0, timeout=5, allowed_hosts=["127.0.0.1"], clock=world.clock)
-    source = FxTwitter(http, clock=world.clock, base_url=api.base_url)
-    world.follower.sources["fxtwitter"] = world.poller.sources["fxtwitter"] = source
+    chance, api.groups = random.Random(seed), groups
     history = History(api, world, chance)
     history.before()
     await world.follow("fxtwitter:PolarPetra")
@@ -77,8 +91,6 @@ async def test_every_thread_arrives_once(seed, groups):
         await world.round(hours=chance.choice([1, 1, 1, 30]))
     for _ in range(3):
         await world.round(hours=24)
-    await http.close()
-    await api.stop()
 
     inbox = [message for message in world.channels[0].inbox if message.event in ("new", None)]
     told = Counter(
