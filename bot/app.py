@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 SOURCES = {
     "threadreader": "bot.sources.threadreader:ThreadReader",
+    "fxtwitter": "bot.sources.fxtwitter:FxTwitter",
     "mastodon": "bot.sources.mastodon:Mastodon",
 }
 CHANNELS = {

@@ -144,9 +144,15 @@ def is_above(page: Fetched, last_look: datetime | None) -> bool:
     return page.reaches is not None and last_look is not None and page.reaches > last_look
 
 
-def moved_back(horizon: datetime | None, entries: Iterable[Entry]) -> datetime | None:
-    """The horizon after a deeper page was read as well. Where every thread is news (None) it stays so."""
-    return None if horizon is None else min((horizon, *(e.published for e in entries if e.published is not None)))
+def moved_back(horizon: datetime | None, page: Fetched) -> datetime | None:
+    """The horizon after a deeper page was read as well. Where every thread is news (None) it stays so.
+
+    By how far the page says that it reaches: an old thread that grew lately may stand on it, far above its time.
+    """
+    if horizon is None:
+        return None
+    seen = (page.reaches,) if page.reaches else (e.published for e in page.entries)
+    return min((horizon, *(time for time in seen if time is not None)))
 
 
 def newest(state: FeedState, entries: Iterable[Entry]) -> FeedState:

@@ -246,7 +246,7 @@ class Poller:
                 break
             entries += fresh
             reading.old += fresh
-            reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, fresh))
+            reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, page))
             token = page.older
         return tuple(entries)
 
@@ -315,7 +315,7 @@ class Poller:
                 reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=failed)
                 return
             verdict = await self._judge(reading, page)
-            horizon = diff.moved_back(reading.state.horizon, page.entries)
+            horizon = diff.moved_back(reading.state.horizon, page)
             reading.state = replace(reading.state, horizon=horizon)
             if sweeping:
                 reading.state = schedule.swept(reading.state, page.older if page.entries else "", self.clock())

@@ -106,6 +106,8 @@ PURE = [
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
     *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
+    *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
+    *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
