@@ -99,7 +99,8 @@ class Mastodon:
         # A server that does not know `max_id` would be paged for ever.
         is_deeper = not (border.at and page.reaches and page.reaches > border.at)
         goes_on = page.toots and page.below != border.below and is_deeper
-        return Fetched(entries=entries, cursor={}, older=_below(page, border.hanging) if goes_on else "")
+        below = _below(page, border.hanging) if goes_on else ""
+        return Fetched(entries=entries, cursor={}, older=below, reaches=page.reaches)
 
     async def expand(self, entry: Entry) -> Entry:
         """Read one thread whole, from any of its posts."""
