@@ -101,6 +101,8 @@ PURE = [
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
+    *("sources/feeds", "sources/feeds_charsets", "sources/feeds_dates", "sources/feeds_json", "sources/feeds_links"),
+    *("sources/feeds_sax", "sources/feeds_text", "sources/feeds_writer", "sources/feeds_xml"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
