@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +19,7 @@ from bot.sources.feeds_dates import moment
 from bot.sources.feeds_links import absolute, kind_of, unique
 from bot.text import one_line
 
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _LONGEST_LINE: Final = 2_000
 _LONGEST_ID: Final = 4_000
 
@@ -57,7 +59,7 @@ def _item(item: dict[str, Any], base: str) -> Item:
     url = absolute(_text(item, "url"), base) or absolute(_text(item, "external_url"), base)
     updated = _moment(item, "date_modified")
     return Item(
-        id=_text(item, "id").strip()[:_LONGEST_ID] or url,
+        id=one_line(_id(item)[:_LONGEST_ID]) or url,
         url=url,
         title=_line(item, "title"),
         published=_moment(item, "date_published") or updated,
@@ -103,12 +105,18 @@ def _line(of: dict[str, Any], name: str) -> str:
     return one_line(_text(of, name)[:_LONGEST_LINE])
 
 
+def _id(item: dict[str, Any]) -> str:
+    """Its id; a number as text, which the specification asks for."""
+    value = item.get("id")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return repr(value) if is_number else _text(item, "id")
+
+
 def _text(of: dict[str, Any], name: str) -> str:
-    """A text; a number as one (the specification asks for that); "" for anything else."""
     value = of.get(name)
     if isinstance(value, str):
-        return value
-    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+    return ""
 
 
 def _list(of: dict[str, Any], name: str) -> list[Any]:

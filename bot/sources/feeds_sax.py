@@ -20,17 +20,23 @@ from feedparser.sanitizer import replace_doctype
 from bot.sources.feeds import MAX_ITEMS, NotAFeed
 from bot.sources.feeds_charsets import decoded
 
-MAX_TAGS: Final = 300_000
-"""5,000 entries of 20 elements each are 200,000 tags. feedparser takes about 10 µs for one."""
+MAX_TAGS: Final = 100_000
+"""Elements of the XML, escaped content not counted: 5,000 entries of 20 each. feedparser takes 10 to 60 µs for one."""
 MAX_ATTRIBUTES: Final = 300
 """expat's driver looks through all attributes of a tag for each of them."""
 MAX_NAMESPACES: Final = 200
 """feedparser looks through all of them for each tag of one that it does not know. Real feeds have under 20."""
 MAX_DEPTH: Final = 1_000
 
+_LONGEST_AUTHOR: Final = 500
 _ROOT = re.compile(r"<\w")
 _LONGEST_HEAD: Final = 50_000
 _LONG_ENTITY = re.compile(r"<!ENTITY[^>]{80,}+>?")
+_MOST_NAMED: Final = 100_000
+"""Entities named in a document that declares its own."""
+_MOST_MARKS: Final = 1_000_000
+"""Of an ill-formed document; feedparser takes 1 µs for each `<` and `&`."""
+_TOO_MUCH: Final = "it is built in a way that would take too long to read"
 _READ_WRONG = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError)
 """What feedparser raises on documents that it was not made for; what it read until then counts."""
 
@@ -45,15 +51,15 @@ class Reading:
     ill_formed: bool = False
 
 
-def read(body: bytes, *, content_type: str) -> Reading:
-    """What feedparser makes of `body`. Raises `NotAFeed` for what would take it too long."""
+def read(body: bytes, *, content_type: str, url: str) -> Reading:
+    """What feedparser makes of `body`, which came from `url`. Raises `NotAFeed` for what would take it too long."""
     text, misnamed = decoded(body, content_type=content_type)
     version, data, entities = replace_doctype(_with_short_head(text).encode("utf-8", errors="replace"))
     parser: _Strict | _Loose
-    parser = strict = _Strict("", None, "utf-8")
+    parser = strict = _Strict(url, None, "utf-8")
     well_formed = _parse_strictly(strict, data)
     if not well_formed:
-        parser = loose = _Loose("", None, "utf-8", entities)
+        parser = loose = _Loose(url, None, "utf-8", entities)
         _parse_loosely(loose, data.decode("utf-8", errors="replace"))
     return Reading(
         version=version or parser.version,
@@ -72,14 +78,14 @@ def _with_short_head(text: str) -> str:
     end = root.start() if root else len(text)
     if end > _LONGEST_HEAD:
         raise NotAFeed("it does not begin like a feed")
-    return _LONG_ENTITY.sub("", re.sub(r"\s{2,}", "\n", text[:end])) + text[end:]
+    head = _LONG_ENTITY.sub("", re.sub(r"\s{2,}", "\n", text[:end]))
+    if "<!ENTITY" in head and text.count("&") > _MOST_NAMED:
+        raise NotAFeed(_TOO_MUCH)
+    return head + text[end:]
 
 
 class _Enough(Exception):
     """The document goes on, but enough of it was read."""
-
-
-_TOO_MUCH: Final = "it is built in a way that would take too long to read"
 
 
 class _Bounded:
@@ -96,9 +102,11 @@ class _Bounded:
     namespaces_in_use: dict[str, str]
     inentry: int
     depth: int
+    baseuri: str
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)
+    def __init__(self, url: str, *arguments: object) -> None:
+        super().__init__(url, *arguments)  # type: ignore[call-arg]
+        self._document = self.baseuri
         self._tags = 0
         self._in_media = False
 
@@ -109,6 +117,11 @@ class _Bounded:
         if self._tags > MAX_TAGS:
             raise _Enough if self.entries else NotAFeed(_TOO_MUCH)
         super().unknown_starttag(tag, attributes)  # type: ignore[misc]
+
+    def resolve_uri(self, uri: str) -> str:
+        """Only where the document names a base: else what it is relative to is not for feedparser to say."""
+        resolved: str = uri if self.baseuri == self._document else super().resolve_uri(uri)  # type: ignore[misc]
+        return resolved
 
     def track_namespace(self, prefix: str | None, uri: str) -> None:
         if len(self.namespaces_in_use) > MAX_NAMESPACES:
@@ -131,6 +144,18 @@ class _Bounded:
         super()._start_item(attributes)  # type: ignore[misc]
 
     _start_entry = _start_item
+
+    def _add_tag(self, *_tag: str | None) -> None:
+        """Categories are not kept: feedparser looks through all of an entry's for each further one."""
+        self._get_context().setdefault("tags", [])  # type: ignore[attr-defined]
+
+    def _sync_author_detail(self, key: str = "author") -> None:
+        """Of an author without end, the beginning: feedparser takes 33 s to look for an address in 100 kB."""
+        context = self._get_context()  # type: ignore[attr-defined]
+        author = dict.get(context, key)
+        if isinstance(author, str) and len(author) > _LONGEST_AUTHOR:
+            context[key] = author[:_LONGEST_AUTHOR]
+        super()._sync_author_detail(key)  # type: ignore[misc]
 
     # -- what describes a picture is not what the entry says, as feedparser has it ------------------
 
@@ -208,7 +233,7 @@ def _parse_strictly(parser: _Strict, data: bytes) -> bool:
 
 
 def _parse_loosely(parser: _Loose, text: str) -> None:
-    _check_quotes(text)
+    _check_effort(text)
     try:
         parser.feed(text)
     except NotAFeed:
@@ -222,9 +247,11 @@ _FARTHEST = 4
 """How often the whole text may be looked through for the ends of tags."""
 
 
-def _check_quotes(text: str) -> None:
+def _check_effort(text: str) -> None:
     """feedparser looks for the end of each tag through all that is quoted: with `<a "<a "<a …`, anew from each."""
     reach = 0
+    if text.count("<") + text.count("&") > _MOST_MARKS:
+        raise NotAFeed(_TOO_MUCH)
     for tag in _REACH.finditer(text):
         reach += len(tag[1])
         if reach > _FARTHEST * len(text):

@@ -88,11 +88,11 @@ _APPEARED = re.compile(
     r"|dök först upp på)\s.{0,300}",
     re.DOTALL,
 )
+_MENTION = re.compile(r"[@#][\w.@-]{1,300}")
 _DEEPEST: Final = 60
 _BLANK: Final = " \t\r\n\f"
 _ONE = re.compile(r"\s*[01](?:\.0+)?(?:px)?\s*")
 _HIDDEN = re.compile(r"display\s*:\s*none|(?:^|;)\s*(?:width|height)\s*:\s*[01]px", re.IGNORECASE)
-_SOURCE = re.compile(r"\s*([^\s,]\S*[^\s,])(?:\s+([0-9.]{1,10})[wx])?\s*(?:,|$)")
 _ANY_TAG = re.compile(
     r"<(?:script|style)\b.*?(?:</(?:script|style)|\Z)[^>]*+>?|<[!/a-zA-Z][^<>]*+>?", re.DOTALL | re.IGNORECASE
 )
@@ -101,7 +101,7 @@ _ANY_TAG = re.compile(
 def as_post(item: Item, id: str) -> Post:  # noqa: A002
     """What an entry says, whole, as the post `id`."""
     try:
-        markup = item.html.encode("utf-8", errors="replace")
+        markup = clean(item.html).encode("utf-8")
         check(markup)
     except TooHeavy:
         return Post(id=id, text=_stripped(item.html), media=item.media)
@@ -135,8 +135,8 @@ class _Reader:
     """Walks the content of an entry and writes down what it says."""
 
     def __init__(self, item: Item) -> None:
-        self.links: list[str] = []
-        self.quotes: list[str] = []
+        self.links: dict[str, None] = {}
+        self.quotes: dict[str, None] = {}
         self.media: list[Media] = []
         self._item = item
         self._page = item.url.partition("#")[0]
@@ -182,12 +182,11 @@ class _Reader:
         self._writer.break_line()
 
     def _list(self, node: LexborNode, depth: int) -> None:
-        # A list in a list goes on with its lines; one by itself stands apart.
-        self._writer.part(1 if self._writer.in_list else 2)
+        self._writer.part(2)
         self._writer.open_list(numbered=node.tag == "ol", start=_attribute(node, "start"))
         self.children(node, depth)
         self._writer.close_list()
-        self._writer.part(1 if self._writer.in_list else 2)
+        self._writer.part(2)
 
     def _list_item(self, node: LexborNode, depth: int) -> None:
         self._writer.part(1)
@@ -220,10 +219,13 @@ class _Reader:
     def _anchor(self, node: LexborNode, depth: int) -> None:
         url = self._absolute(_attribute(node, "href"))
         named = _classes(node)
-        if not url or named & {"mention", "hashtag"} or _attribute(node, "href").startswith("#"):
+        words = node.text()
+        if _attribute(node, "href").startswith("#") and words.strip().isdecimal():
+            self._writer.say(f"[{words.strip()}]")  # a footnote
+            return
+        if not url or named & {"mention", "hashtag"} or _MENTION.fullmatch(words.strip()):
             self.children(node, depth)
             return
-        words = node.text()
         if _is_shortened(words, url):
             self._writer.say(url)
         else:
@@ -234,8 +236,8 @@ class _Reader:
             self._link(url)
 
     def _link(self, url: str) -> None:
-        if url.partition("#")[0] != self._page and url not in self.links:
-            self.links.append(url)
+        if url.partition("#")[0] != self._page:
+            self.links[url] = None
 
     def _frame(self, node: LexborNode, _depth: int) -> None:
         """A player, a document, a post of somebody: its address on a line of its own."""
@@ -269,8 +271,7 @@ class _Reader:
         if not url:
             self._block(node, depth, lines=2)
             return
-        if url not in self.quotes:
-            self.quotes.append(url)
+        self.quotes[url] = None
         self._apart(url)
 
     def _absolute(self, link: str) -> str:
@@ -329,13 +330,19 @@ class _Reader:
 
 
 def _largest(srcset: str) -> str:
-    """The largest of the pictures that a browser may choose from."""
-    found = [(float(size) if _is_number(size) else 1.0, url) for url, size in _SOURCE.findall(srcset[:20_000])]
+    """The largest of the pictures that a browser may choose from. Commas inside addresses have no blank after them."""
+    found = [(_size(size), url) for url, size in map(_candidate, re.split(r",\s+", srcset[:20_000]))]
     return max(found, default=(0.0, ""), key=lambda one: one[0])[1]
 
 
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,3})?", text))
+def _candidate(text: str) -> tuple[str, str]:
+    url, *size = text.split(maxsplit=2) or [""]
+    return url.rstrip(","), size[0] if size else ""
+
+
+def _size(text: str) -> float:
+    number = re.match(r"[0-9]{1,6}(?:\.[0-9]{1,3})?(?=[wx])", text)
+    return float(number[0]) if number else 1.0
 
 
 def _is_invisible(node: LexborNode) -> bool:

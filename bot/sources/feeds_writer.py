@@ -6,6 +6,7 @@ Knows no HTML; that is `feeds_text`.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Final
 
 _BLANK: Final = " \t\r\n\f"
@@ -24,12 +25,8 @@ class Writer:
         self._margins: list[str] = []
         self._lists: list[int] = []
         self._mark = ""
+        self._margin_above = ""
         self._eats_blank = True
-
-    @property
-    def in_list(self) -> bool:
-        """Whether a list is open."""
-        return bool(self._lists)
 
     def text(self) -> str:
         """Everything so far."""
@@ -68,14 +65,17 @@ class Writer:
             while self._parts[-1].isspace() and "\n" not in self._parts[-1]:
                 self._parts.pop()
             self._parts[-1] = self._parts[-1].rstrip(" ")
-            empty = "".join(self._margins).rstrip()
+            both = takewhile(
+                lambda pair: pair[0] == pair[1], zip("".join(self._margins), self._margin_above, strict=False)
+            )
+            empty = "".join(one for one, _ in both).rstrip()
             self._parts.append("\n" + f"{empty}\n" * (min(self._breaks, _MOST_BREAKS) - 1))
         self._parts.append(self._margin())
         self._breaks = 0
 
     def _margin(self) -> str:
         mark, self._mark = self._mark, ""
-        margin = "".join(self._margins)
+        margin = self._margin_above = "".join(self._margins)
         return margin[: len(margin) - len(mark)] + mark if mark else margin
 
     def break_line(self) -> None:
@@ -84,7 +84,8 @@ class Writer:
         self._eats_blank = True
 
     def part(self, lines: int) -> None:
-        """What follows begins on another line, or, with 2, after an empty one."""
+        """What follows begins on another line, or, with 2, after an empty one. Lists have none."""
+        lines = 1 if self._lists else lines
         if self._parts or self._breaks:
             self._breaks = max(self._breaks, lines)
         self._eats_blank = True

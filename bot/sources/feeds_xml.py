@@ -41,7 +41,7 @@ def parse(body: bytes, *, content_type: str, url: str) -> Document:
     """The RSS or Atom feed in `body`. Raises `NotAFeed`."""
     if _HTML_PAGE.match(body.removeprefix(b"\xef\xbb\xbf")):
         raise NotAFeed("it is a web page")
-    found = read(body.lstrip(b" \t\r\n\f"), content_type=content_type)
+    found = read(body.lstrip(b" \t\r\n\f"), content_type=content_type, url=url)
     if not found.version and not found.entries:
         raise NotAFeed("it is neither RSS nor Atom")
     return _document(found, url)
@@ -56,7 +56,7 @@ def _document(found: Reading, url: str) -> Document:
         kind=kind,
         title=_line(feed, "title"),
         url=home,
-        id=_text(feed, "id")[:_LONGEST_ID],
+        id=one_line(_text(feed, "id")[:_LONGEST_ID]),
         author=_author(feed),
         description=_line(feed, "subtitle"),
         self_url=absolute(_related(feed, "self"), url),
@@ -64,7 +64,7 @@ def _document(found: Reading, url: str) -> Document:
         ttl=_ttl(feed),
         skip_hours=frozenset(_hours(feed)),
         skip_days=frozenset(_days(feed)),
-        items=tuple(_item(entry, base, is_rss=kind == "rss") for entry in found.entries),
+        items=tuple(_item(entry, base, url, is_rss=kind == "rss") for entry in found.entries),
         ill_formed=found.ill_formed,
     )
 
@@ -72,13 +72,15 @@ def _document(found: Reading, url: str) -> Document:
 # -- an entry ----------------------------------------------------------------------------------------
 
 
-def _item(entry: dict[str, Any], base: str, *, is_rss: bool) -> Item:
+def _item(entry: dict[str, Any], base: str, document: str, *, is_rss: bool) -> Item:
     url = _url(entry, base)
     markup, inner_base = _content(entry, is_rss=is_rss)
-    around = absolute(inner_base, base) or (url or base if is_rss else base)
+    # feedparser has the document's own address as the base where none is named.
+    named_base = absolute(inner_base, base) if inner_base != document else ""
+    around = named_base or (url or base if is_rss else base)
     updated = _moment(entry, "updated")
     return Item(
-        id=_text(entry, "id")[:_LONGEST_ID],
+        id=one_line(_text(entry, "id")[:_LONGEST_ID]),
         url=url,
         title=_line(entry, "title"),
         published=_moment(entry, "published") or _moment(entry, "created") or updated,
