@@ -211,7 +211,7 @@ class _Reader:
 
     def _cell(self, node: LexborNode, depth: int) -> None:
         if node.prev is not None and any(_is_cell(before) for before in _before(node)):
-            self._writer.say(" | ")
+            self._writer.separate(" | ")
         self.children(node, depth)
 
     # -- links ----------------------------------------------------------------------------------------
