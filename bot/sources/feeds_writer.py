@@ -86,7 +86,7 @@ class Writer:
     def separate(self, mark: str) -> None:
         """Put `mark` between what stands on a line and what follows on it."""
         if self._parts and not self._breaks:
-            self._put(mark)
+            self._put(mark.lstrip() if self._parts[-1].endswith(" ") else mark)
             self._eats_blank = True
 
     def part(self, lines: int) -> None:
