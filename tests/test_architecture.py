@@ -108,6 +108,8 @@ PURE = [
     *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
     *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
     *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
+    *("sources/feeds", "sources/feeds_charsets", "sources/feeds_dates", "sources/feeds_json", "sources/feeds_links"),
+    *("sources/feeds_sax", "sources/feeds_text", "sources/feeds_writer", "sources/feeds_xml"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
