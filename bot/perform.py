@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import orders, times
+from bot import importing, orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
@@ -46,6 +46,11 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
             return await _poll(order, app, running=running)
         case orders.Refresh():
             return await _refresh(order, app)
+        case orders.Import():
+            _require_channels(order.channels, app)
+            return await importing.import_author(order, app)
+        case orders.Restore():
+            return await importing.restore(order, app)
 
 
 # -- who is followed ----------------------------------------------------------------------------------------

@@ -86,8 +86,11 @@ ALLOWED = {
     | {"alerts", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
     "perform": {
         *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "follow"),
-        *("times", "orders", "outbox", "app"),
+        *("times", "orders", "outbox", "app", "importing"),
     },
+    "importing": {"model", "errors", "schedule", "follow", "orders", "outbox", "app", "exchange."},
+    "exchange": set(),
+    "exchange.": {"model", "errors", "text", "exchange."},
     "reload": {"errors", "log", "redact", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
     "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
@@ -101,6 +104,9 @@ PURE = [
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
+    *("exchange/wanted", "exchange/opml", "exchange/handles", "exchange/mastodon_csv", "exchange/x_archive"),
+    *("exchange/whole", "exchange/detect", "exchange/listed"),
+    "stores/moving",
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

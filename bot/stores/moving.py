@@ -72,14 +72,12 @@ class Here:
 
 def about() -> Record:
     """The first record of an export."""
-    return Record(table=ABOUT, id="", body={"schema": codec.SCHEMA})
+    return Record(table=ABOUT, id="store", body={"schema": codec.SCHEMA})
 
 
 def kept_record(entry: Entry) -> Record:
     """A kept thread in one of its versions."""
-    return Record(
-        table=CONTENTS, id=f"{join_id(entry.feed_id, entry.key)} {entry.version}", body=document_of(entry)
-    )
+    return Record(table=CONTENTS, id=f"{join_id(entry.feed_id, entry.key)} {entry.version}", body=document_of(entry))
 
 
 def versions_of(known: Known) -> tuple[int | None, ...]:
@@ -101,7 +99,7 @@ def load(records: Iterable[Record]) -> Load:
     schema = 0
     for record in records:
         if record.table == ABOUT:
-            schema = _schema(record)
+            schema = _schema(record) if record.id == "store" else schema
         elif record.table == CONTENTS:
             kept(record)
         elif record.table in tables:
@@ -173,10 +171,11 @@ def kept(record: Record) -> Entry:
     return entry
 
 
-def _check(value: object) -> None:
+def _check(value: Any) -> None:  # noqa: ANN401 - each of our dataclasses
     """Raise `ValueError` where a field of a value, or of one inside it, holds something else than it may."""
-    found = {name: getattr(value, name) for name in _names(type(value))}
-    _form(type(value)).model_validate(found, strict=True)
+    kind: Any = type(value)
+    found = {name: getattr(value, name) for name in _names(kind)}
+    _form(kind).model_validate(found, strict=True)
     for inner in found.values():
         for part in inner if isinstance(inner, tuple) else (inner,):
             if is_dataclass(part):

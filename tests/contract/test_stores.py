@@ -1826,14 +1826,14 @@ async def test_restoring_refuses_what_is_none_of_ours(store: Store, other: Store
 async def test_restoring_refuses_the_export_of_a_newer_version(store: Store) -> None:
     """What this version does not know it would lose."""
     with pytest.raises(SchemaTooNew):
-        await store.restore(lambda: iter([Record(table="about", id="", body={"schema": 99})]))
+        await store.restore(lambda: iter([Record(table="about", id="store", body={"schema": 99})]))
 
 
 async def test_restoring_brings_an_older_export_to_todays_form(store: Store) -> None:
     """As an older store is: a thread that schema 2 announced is in its first version, and that was told."""
     whole = Known(feed_id=ANN, key="1", url="u", state="announced", first_seen=NOW, content_hash="ab")
     records = [
-        Record(table="about", id="", body={"schema": 2}),
+        Record(table="about", id="store", body={"schema": 2}),
         Record(table="feeds", id=ANN, body=codec.FEED.encode(feed())),
         Record(table="threads", id=f"{ANN}/1", body=codec.KNOWN.encode(whole)),
     ]
