@@ -14,7 +14,7 @@ from bot.text import clean
 
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*", re.DOTALL)
 _ACCOUNT: Final = re.compile(r"[\w.-]{1,100}@[\w-]+(?:\.[\w-]+)+(?::\d+)?")
-_ADDRESS: Final = re.compile(r"[@\w]\S*")
+_ADDRESS: Final = re.compile(rf"[@\w]\S{{0,{LONGEST - 1}}}")
 
 
 def read(data: bytes) -> Reading:

@@ -35,7 +35,10 @@ class Reading:
     @property
     def once(self) -> tuple[Wanted, ...]:
         """Each address once, as it stands first: other readers have a feed in several folders."""
-        return tuple({one.address: one for one in reversed(self.wanted)}.values())[::-1]
+        first: dict[str, Wanted] = {}
+        for one in self.wanted:
+            first.setdefault(one.address, one)
+        return tuple(first.values())
 
 
 _BOMS: Final = (
