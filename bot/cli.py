@@ -233,7 +233,7 @@ def _add_exchanging(add: Add) -> None:
     )
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
     command = add("import", "exchanging:import_", "take in such a file, or another reader's list of authors")
-    command.add_argument("file", type=Path, metavar="FILE", help="what it is, is found out by what stands in it")
+    command.add_argument("file", type=Path, metavar="FILE", help="- is standard input; what it is, is found out")
     command.add_argument("--format", choices=IMPORTS, help="what it is, where that is found out wrong")
     command.add_argument("--channel", action="append", metavar="NAME", help="only to this channel; may be repeated")
     command.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -62,6 +64,8 @@ async def export(args: argparse.Namespace, settings: Settings) -> int:
             write = _write_all if args.format == "json" else _write_list
             complete = await write(file, store, args.format)
     except OSError as error:
+        if _is_standard(args.output):
+            raise
         show.problem(f"cannot write {args.output}: {error.strerror or error}")
         return 1
     finally:
@@ -128,13 +132,14 @@ def _written(output: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     if output.exists() and not output.is_file():  # /dev/stderr, a pipe
-        with output.open("w", encoding="utf-8") as file:
+        with output.open("w", encoding="utf-8", errors="replace") as file:
             yield file
         return
     aside = output.with_name(f".{output.name}.tmp")
     try:
         aside.unlink(missing_ok=True)
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8", errors="replace") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -153,21 +158,44 @@ def _is_standard(output: Path | None) -> bool:
 
 async def import_(args: argparse.Namespace, settings: Settings) -> int:
     """Take in a file: everything of another machine, or a list of authors. Raises `BotError`."""
-    start = _beginning(args.file)
-    form = args.format or detect.format_of(start)
-    if form is None:
-        known = "OPML, Mastodon's CSV, following.js of X, addresses line by line, and what `keepcurrent export` writes"
-        raise Unreadable(f"{args.file} is nothing that can be imported: {known}")
-    if form == "json":
-        return await _import_all(args, settings)
+    with _at_hand(args.file, settings) as path:
+        form = args.format or detect.format_of(_beginning(path))
+        if form is None:
+            known = "OPML, Mastodon's CSV, following.js of X, addresses line by line, what `keepcurrent export` writes"
+            raise Unreadable(f"{args.file} is nothing that can be imported: {known}")
+        if form == "json":
+            return await _import_all(args, path, settings)
+        data = _whole(path)
+    return await _import_list(args, READERS[form](data), form, settings)
+
+
+async def _import_list(args: argparse.Namespace, reading: Reading, form: str, settings: Settings) -> int:
     require_channels(args, settings)
     channels = tuple(named_channels(settings, args.channel)) if args.channel else ()
-    reading = READERS[form](_whole(args.file))
     _tell_found(args.file, form, reading)
     if args.dry_run:
         return await _preview(reading, settings)
     followed = await _follow_all(reading.once, channels, look=args.look, settings=settings)
     return 0 if followed and not reading.problems else 1
+
+
+@contextmanager
+def _at_hand(path: Path, settings: Settings) -> Iterator[Path]:
+    """The file, by a path that a running bot can read too. What comes through a pipe is put beside the store, for as
+    long as it is needed.
+    """
+    if path.is_file() or (path != Path("-") and not path.exists()):
+        yield path.resolve()
+        return
+    folder = settings.data_dir if settings.data_dir.is_dir() else None
+    with tempfile.NamedTemporaryFile(prefix=".import.", dir=folder) as file:
+        if path == Path("-"):
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        else:
+            with path.open("rb") as given:
+                shutil.copyfileobj(given, file)
+        file.flush()
+        yield Path(file.name)
 
 
 def _beginning(path: Path) -> bytes:
@@ -268,10 +296,10 @@ def _tell(done: Imported, wanted: Wanted) -> None:
 # -- import of everything -------------------------------------------------------------------------------------
 
 
-async def _import_all(args: argparse.Namespace, settings: Settings) -> int:
+async def _import_all(args: argparse.Namespace, path: Path, settings: Settings) -> int:
     if args.channel:
         raise SettingsError("an export of keepcurrent says by itself what goes where: leave --channel away")
-    order = Restore(path=str(args.file.resolve()), dry_run=args.dry_run)
+    order = Restore(path=str(path), dry_run=args.dry_run)
     with show.progress("Reading all of it …"):
         done = await ordered(settings, order, Moved)
     return _tell_moved(done, dry_run=args.dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 from datetime import timedelta
@@ -234,6 +235,17 @@ async def test_an_export_in_a_pipe(filled, tmp_path):
     assert document["about"]["store"] == {"schema": 3}
     assert len(document["feeds"]) == 1
     assert "kept text" in out.err
+
+
+async def test_a_move_through_a_pipe(filled, other, monkeypatch):
+    """What one command writes to standard output, the other takes from standard input, and leaves nothing of it."""
+    out = await keepcurrent("export", cwd=filled)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(out.out.encode())))
+    done = await keepcurrent("import", "-", cwd=other)
+
+    assert done.code == 0
+    assert await told(other, "threads") == await told(filled, "threads")
+    assert list((other / "data").glob(".import*")) == []
 
 
 async def test_an_export_beside_a_running_bot(filled):
