@@ -1771,6 +1771,27 @@ async def test_restoring_refuses_a_thread_that_is_not_known_here(store: Store, o
     assert (await moved(store, other)).conflicts == (ANN,)
 
 
+async def test_restoring_refuses_a_thread_that_waits_there_and_is_baseline_here(store: Store, other: Store) -> None:
+    """It would never be announced."""
+    for each, state in ((store, "waiting"), (other, "baseline")):
+        await followed(each)
+        await each.commit(Changes(feed_id=ANN, known=(known("1", state=state),)))
+
+    assert (await moved(store, other)).conflicts == (ANN,)
+
+
+async def test_restoring_does_not_bring_back_what_was_dropped_since(store: Store) -> None:
+    """A notice that a person took out of the outbox stays out."""
+    await followed(store)
+    await committed(store, delivery("d"), known=(known("1"),))
+    records = await exported(store)
+    await store.drop(["d"])
+    restored = await store.restore(lambda: iter(records))
+
+    assert restored == Restored(held=(ANN,))
+    assert await store.deliveries() == ()
+
+
 async def test_a_dry_run_of_restoring_changes_nothing(store: Store, other: Store) -> None:
     """It says what would be added."""
     await fill_more(store)
@@ -1821,6 +1842,16 @@ async def test_restoring_refuses_what_is_none_of_ours(store: Store, other: Store
     with pytest.raises(Unreadable):
         await other.restore(lambda: iter(records))
     assert await everything(other) == await everything(MemoryStore())
+
+
+async def test_restoring_keeps_no_text_of_what_it_refuses(store: Store, other: Store) -> None:
+    """All of it is checked before the first kept text is written."""
+    await fill_more(store)
+    *good, last = await exported(store)
+
+    with pytest.raises(Unreadable):
+        await other.restore(lambda: iter([*good, replace(last, body={})]))
+    assert await other.content(ANN, "1") is None
 
 
 async def test_restoring_refuses_the_export_of_a_newer_version(store: Store) -> None:
