@@ -53,22 +53,28 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What an inspection looks at. `unsent`: the outbox but for what was sent. `patience`: see there, by feed id."""
+    """What an inspection looks at. `unsent`: the outbox but for what was sent. `patience`: see there, by feed id.
+    `followers`: the channels that an author's threads go to, by feed id, of those whose trouble is for good.
+    """
 
     feeds: Sequence[Followed] = ()
     channels: Sequence[ChannelState] = ()
     unsent: Sequence[Delivery] = ()
     troubles: Sequence[Trouble] = ()
     patience: Mapping[str, timedelta | None] = field(default_factory=dict)
+    followers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telling:
-    """An alert, and the channel that must not be the one to bring it: it is about that channel."""
+    """An alert, and the channel that must not be the one to bring it: it is about that channel. `to`: channels that
+    hear of it beside those that hear of all: whoever follows an author must know that there will be nothing more.
+    """
 
     alert: Alert
     subject: str
     not_to: str = ""
+    to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +94,7 @@ def decide(seen: Seen, rules: Rules, now: datetime) -> Decision:
     told = {trouble.id: _mended(trouble, now) for trouble in seen.troubles}
     groups = tuple(_groups(seen.feeds))
     steps = list(_of_groups(groups, told, rules, now))
-    steps += _of_authors(seen.feeds, _after(steps, told), rules, now)
+    steps += _of_authors(seen, _after(steps, told), rules, now)
     steps += _of_silence(seen, told, rules, now)
     steps += _of_channels(seen, told, rules, now)
     steps += _of_refusals(seen, told, rules, now)
@@ -107,8 +113,10 @@ def queued(tellings: Iterable[Telling], channels: Iterable[str], now: datetime) 
     """The deliveries that bring alerts to channels: all that a channel hears of at once is one message."""
     tellings = tuple(tellings)
     rows: list[Delivery] = []
-    for channel in dict.fromkeys(channels):
-        mine = [telling for telling in tellings if telling.not_to != channel]
+    every = tuple(dict.fromkeys(channels))
+    for channel in dict.fromkeys((*every, *(channel for telling in tellings for channel in telling.to))):
+        hearing = (telling for telling in tellings if channel in every or channel in telling.to)
+        mine = [telling for telling in hearing if telling.not_to != channel]
         ids = [delivery_id("", f"alert {telling.subject} {now.isoformat()}", channel) for telling in mine]
         batch = delivery_id("", " ".join(("alerts", *ids)), channel)
         rows += (
@@ -154,8 +162,13 @@ def may_be_silent(feed: Feed, state: FeedState, rules: Rules) -> bool:
 
 
 def failing(state: FeedState, rules: Rules) -> bool:
-    """Whether so many looks in a row failed that it is told."""
-    return state.failures >= rules.after
+    """Whether so many looks in a row failed that it is told; what will not pass is told at once."""
+    return state.failures >= rules.after or is_for_good(state)
+
+
+def is_for_good(state: FeedState) -> bool:
+    """Whether an author's trouble will not pass by itself, and is the author's alone."""
+    return state.failures > 0 and state.fault in ("stranger", "ended")
 
 
 # -- one step: what becomes of one trouble -------------------------------------------------------------------
@@ -170,6 +183,7 @@ class _Finding:
     what: str
     lines: tuple[str, ...]
     not_to: str = ""
+    to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +205,8 @@ def _begun(finding: _Finding, told: Mapping[str, Trouble], *, reminded: bool = T
 
 
 def _telling(finding: _Finding, title: str) -> Telling:
-    return Telling(alert=Alert(title=title, lines=finding.lines), subject=finding.trouble.id, not_to=finding.not_to)
+    alert = Alert(title=title, lines=finding.lines)
+    return Telling(alert=alert, subject=finding.trouble.id, not_to=finding.not_to, to=finding.to)
 
 
 def _ended(trouble: Trouble, title: str, rules: Rules, *, not_to: str = "") -> _Step:
@@ -253,7 +268,7 @@ def _groups(feeds: Sequence[Followed]) -> Iterator[_Group]:
     """All authors, where there are several sources, and then each source."""
     sources: dict[str, list[FeedState]] = {}
     for feed, state in feeds:
-        if not feed.paused:
+        if not (feed.paused or is_for_good(state)):
             sources.setdefault(feed.source, []).append(state)
     if len(sources) > 1:
         everyone = tuple(state for states in sources.values() for state in states)
@@ -365,24 +380,62 @@ def _trouble(subject: str, since: datetime, reason: str, now: datetime) -> Troub
 # -- authors ---------------------------------------------------------------------------------------------------
 
 
-def _of_authors(feeds: Iterable[Followed], told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
+def _of_authors(seen: Seen, told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
     """`told` must say already how the sources are."""
-    for feed, state in feeds:
+    standing_in = stand_ins(seen.feeds)
+    for feed, state in seen.feeds:
         before = told.get(f"failing feed:{feed.id}")
         if feed.paused:
             continue
-        if failing(state, rules):
+        if is_for_good(state):
+            finding = _final_finding(feed, state, standing_in.get(feed.id), rules, now)
+            yield from _begun(replace(finding, to=seen.followers.get(feed.id, ())), told, reminded=False)
+        elif failing(state, rules):
             if not _is_covered(feed, state, told):
-                yield from _begun(_author_finding(feed, state, rules, now), told)
+                yield from _begun(_author_finding(feed, state, standing_in.get(feed.id), rules, now), told)
         elif before is not None and not state.failures and state.last_success_at is not None:
             yield _ended(before, f"{feed.address} can be read again", rules)
 
 
-def _author_finding(feed: Feed, state: FeedState, rules: Rules, now: datetime) -> _Finding:
+def stand_ins(feeds: Iterable[Followed]) -> dict[str, Feed]:
+    """For each feed that fails: another one of the same person that is read meanwhile, the first by id."""
+    followed = [(feed, state) for feed, state in feeds if feed.person]
+    well: dict[str, Feed] = {}
+    for feed, state in followed:
+        if state.baselined and not state.failures and not feed.paused:
+            well.setdefault(feed.person, feed)
+    return {feed.id: well[feed.person] for feed, state in followed if state.failures and feed.person in well}
+
+
+def _stands_in(feed: Feed | None) -> str:
+    return f"Meanwhile {feed.address} ({feed.source}) is read: what stands there is told." if feed else ""
+
+
+def _final_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rules, now: datetime) -> _Finding:
+    """Trouble with an author that will not pass by itself."""
+    ended = state.fault == "ended"
+    lines = (
+        _quoted("The reason:", state.last_error),
+        f"{_answered(state.last_success_at, rules).capitalize()}.",
+        "It is not asked any more; `keepcurrent resume` asks again, `keepcurrent unfollow` forgets it."
+        if ended
+        else "Nothing of theirs is told. `keepcurrent follow` follows them, too; `keepcurrent unfollow` ends this.",
+        _stands_in(other),
+    )
+    return _Finding(
+        trouble=_trouble(f"feed:{feed.id}", state.last_success_at or now, state.last_error, now),
+        name=feed.address,
+        what="has ended" if ended else "is somebody else's now",
+        lines=tuple(filter(None, lines)),
+    )
+
+
+def _author_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rules, now: datetime) -> _Finding:
     lines = (
         _quoted("The reason:", state.last_error),
         f"{state.failures} looks in a row failed; {_answered(state.last_success_at, rules)}.",
         _site_may_have_changed((state,)),
+        _stands_in(other),
         "It is tried again, later and later. `keepcurrent authors` tells more; `keepcurrent pause` keeps it quiet.",
     )
     return _Finding(

@@ -22,6 +22,7 @@ from bot import __version__
 from bot.alerts import Rules
 from bot.dispatch import Dispatcher
 from bot.errors import ChannelError, SettingsError
+from bot.finding import Finder
 from bot.follow import Declared, Follower
 from bot.gallery import Gallery
 from bot.inspection import Inspector
@@ -72,6 +73,7 @@ class App:
     dispatcher: Dispatcher
     lanes: tuple[Lane, ...]
     inspector: Inspector
+    finder: Finder
     follower: Follower
     gallery: Gallery
 
@@ -100,9 +102,8 @@ class App:
     def declared(self) -> tuple[Declared, ...]:
         """The authors that the settings file declares."""
         return tuple(
-            Declared(address=address, channels=follow.channels)
+            Declared(addresses=follow.author, channels=follow.channels, source=follow.source)
             for follow in self.settings.follow
-            for address in follow.author
         )
 
     def once(self) -> Once:
@@ -188,7 +189,8 @@ def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str,
         dispatcher=dispatcher,
         lanes=tuple(Lane(dispatcher, channel, monotonic=_seconds()) for channel in channels.values()),
         inspector=build_inspector(settings, store, clock),
-        follower=Follower(store=store, sources=sources, poller=poller, zone=settings.zone),
+        finder=Finder(sources=sources),
+        follower=Follower(store=store, finder=Finder(sources=sources), poller=poller, zone=settings.zone),
         gallery=Gallery(
             store=store,
             keeper=MediaKeeper(store, http, max_media=settings.archive.max_media),
@@ -218,8 +220,11 @@ def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source]
 def build_router(settings: Settings, sources: Mapping[str, Source]) -> Router:
     """What says where an event of a thread goes."""
 
-    def locate(address: str) -> str:
-        return next((found.feed_id for source in sources.values() if (found := source.locate(address.strip()))), "")
+    finder = Finder(sources=sources)
+
+    def locate(address: str, source: str) -> str:
+        found = finder.first(address, source)
+        return found.located.feed_id if found is not None else ""
 
     return Router(channels=tuple(settings.channels), policies=settings.policies(locate))
 
@@ -269,7 +274,9 @@ def build_http(settings: Settings, clock: Clock = now) -> Http:
 
     poll = settings.poll
     contact = f"; {poll.contact}" if poll.contact else ""
-    named = [urlsplit(settings.sources.threadreader.base_url).hostname or ""]
+    addresses = (getattr(options, "base_url", "") for _, options in settings.sources)
+    declared = (address for follow in settings.follow for address in follow.author)
+    named = filter(None, map(_host, (*addresses, *declared)))
     return Http(
         user_agent=f"keepcurrent/{__version__} (+https://pypi.org/project/keepcurrent/{contact})",
         timeout=poll.timeout.total_seconds(),
@@ -280,12 +287,20 @@ def build_http(settings: Settings, clock: Clock = now) -> Http:
     )
 
 
+def _host(address: str) -> str:
+    """The host that an address names, "" if it names none."""
+    try:
+        return urlsplit(address[address.find("http") :] if "://" in address else "").hostname or ""
+    except ValueError:
+        return ""
+
+
 def build_sources(settings: Settings, http: Http, clock: Clock = now) -> dict[str, Source]:
     """The sources by kind."""
     return {
-        kind: resolve(SOURCES[kind])(http, clock=clock, **dict(options))
-        for kind, options in settings.sources
-        if kind in SOURCES
+        kind: resolve(path)(http, clock=clock, **options.model_dump(exclude={"enabled"}))
+        for kind, path in SOURCES.items()
+        if (options := getattr(settings.sources, kind)).enabled
     }
 
 

@@ -25,6 +25,7 @@ Add = Callable[..., argparse.ArgumentParser]
 EXPORTS = ("json", "opml", "handles", "csv")
 IMPORTS = ("json", "opml", "handles", "csv", "x")
 FORMATS = ("text", "markdown", "html", "json", "pdf")
+SOURCES = ("threadreader", "fxtwitter", "bluesky", "mastodon", "syndication")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -164,7 +165,13 @@ def _add_setting(add: Add) -> None:
 
 def _add_following(add: Add) -> None:
     command = add("follow", "following:follow", "subscribe to authors")
-    command.add_argument("address", nargs="+", metavar="ADDRESS", help="@name, a profile URL or a thread URL")
+    command.add_argument(
+        "address",
+        nargs="+",
+        metavar="ADDRESS",
+        help="@name, name.bsky.social, @name@host, or the URL of a profile, a feed or a thread",
+    )
+    command.add_argument("--source", choices=SOURCES, default="", help="look there only")
     command.add_argument("--channel", action="append", metavar="NAME", help="only to this channel; may be repeated")
     command.add_argument(
         "--backfill", type=_backfill, metavar="none|N|DATE", help="send the newest N threads, or those since a day"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock_time
 
 from bot.errors import ParseError
@@ -41,6 +41,8 @@ class Verdict:
     """Known threads that have fewer posts than before, by the listing; or more, on a page where most of them have:
     there the site counts otherwise now, and no thread has grown for it.
     """
+    edited: tuple[Known, ...] = ()
+    """Known threads that the listing shows whole, and otherwise than they are kept."""
     unseen_below: bool = False
     """The page's oldest thread is itself new, so there may be more news on the next page."""
 
@@ -51,16 +53,23 @@ def require_threads(start: PollInput, fetched: Fetched) -> None:
         raise ParseError(start.feed.id, "the author's page lists no thread at all, though some are known")
 
 
-def judge(state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known]) -> Verdict:
-    """Sort one page of a listing out. `known` holds every id of `entries` that is known, as key or alias."""
+def judge(
+    state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known], *, ordered: bool = False
+) -> Verdict:
+    """Sort one page of a listing out. `known` holds every id of `entries` that is known, as key or alias. `ordered`:
+    see `Fetched`.
+    """
     once = _once(entries)
     unknown = [e for e in once if not e.ids & known.keys()]
     if not state.baselined:
         return Verdict(old=tuple(unknown))
-    new = tuple(e for e in unknown if _is_news(e, state.horizon))
-    old = tuple(e for e in unknown if not _is_news(e, state.horizon))
+    above = _above_known(once, known) if ordered else frozenset()
+    new = tuple(e for e in unknown if e.key in above or _is_news(e, state.horizon))
+    fresh = {e.key for e in new}
+    old = tuple(e for e in unknown if e.key not in fresh)
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
     pairs = [(e, known[e.key]) for e in once if e.key in known]
+    edited = tuple(k for e, k in pairs if _is_edited(e, k))
     more = tuple(replace(k, listed=e.post_count) for e, k in pairs if _has_more(e, k))
     fewer = tuple(replace(k, listed=e.post_count) for e, k in pairs if 0 < (e.post_count or 0) < _listed(e, k))
     counted_otherwise = len(more) >= RECOUNT and len(more) * 2 > len(pairs)
@@ -69,6 +78,7 @@ def judge(state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known]
         old=old,
         grown=() if counted_otherwise else more,
         recounted=(*fewer, *more) if counted_otherwise else fewer,
+        edited=edited,
         unseen_below=last is not None and last in new,
     )
 
@@ -80,6 +90,17 @@ RECOUNT = 4
 def _listed(entry: Entry, known: Known) -> int:
     """How many posts the listing said before that the thread has."""
     return known.listed or known.post_count or entry.post_count or 0
+
+
+def _is_edited(entry: Entry, known: Known) -> bool:
+    watched = known.state in ("announced", "filtered") and known.version > 0
+    return watched and entry.whole and entry.content_hash != known.content_hash
+
+
+def _above_known(entries: Sequence[Entry], known: Mapping[str, Known]) -> frozenset[str]:
+    """The keys of what stands above a known thread, in a listing with the newest first."""
+    last = max((at for at, entry in enumerate(entries) if entry.ids & known.keys()), default=0)
+    return frozenset(entry.key for entry in entries[:last])
 
 
 def _has_more(entry: Entry, known: Known) -> bool:
@@ -159,17 +180,40 @@ def duplicate(entry: Entry, of: Known, now: datetime) -> Known:
     return replace(_known(entry, "duplicate", now), same_as=original, note=f"the same thread as {original}")
 
 
+def twin(entry: Entry, of: Known, place: str, now: datetime) -> Known:
+    """A thread that is known already from another feed of the same person; `place` says in words which."""
+    note = f"the same thread as {of.key} at {place}"
+    return replace(_known(entry, "duplicate", now), same_as=of.key, same_in=of.feed_id, note=note)
+
+
+def paired(known: Known, entry: Entry) -> Known:
+    """A known thread that stands in another place, too."""
+    return replace(known, also=tuple(dict.fromkeys((*known.also, entry.url))))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """A new thread as far as it could be read; `looks` counts the failed reads of its own page so far. `listed`: how
-    many posts the listing says it has. `before`: what is known of it, where it is announced once more.
+    many posts the listing says it has. `before`: what is known of it, where it is announced once more. `quiet_at`:
+    until when it may still be being written, `within`: how long it may wait. `twin`: what is known of it where it was
+    found in another place of the same person; then it is told where that one is not.
     """
 
     entry: Entry
     looks: int = 0
     listed: int | None = None
     before: Known | None = None
+    quiet_at: datetime | None = None
+    within: timedelta = WHOLE_WITHIN
+    twin: Known | None = None
     routing: Routing = field(default_factory=Routing)
+
+    @property
+    def waits(self) -> str:
+        """Why it is not told of at once; "" if it is."""
+        if self.quiet_at is not None:
+            return "waits until the author has finished it"
+        return "" if self.entry.whole else "waits until the whole thread can be read, for an hour at the most"
 
 
 def announce(feed_id: str, news: Sequence[News], now: datetime, *, burst: int, jitter: float) -> Changes:
@@ -195,12 +239,12 @@ def _to_channel(channel: str, ordered: Sequence[News], now: datetime, burst: int
     for item, route in routed:
         together = at_once if len(at_once) > burst else [item.entry]
         batch = hashed(channel, *(f"{entry.feed_id} {entry.key}" for entry in together))
-        if item.entry.whole:
-            yield queued(route, item.entry, now, batch=batch)
-        else:
+        if item.waits:
             # Not in a digest yet: one that waits would hold up all the others in it.
-            waits = replace(route, due=max(route.due, now + WHOLE_WITHIN), slot=None)
-            yield replace(queued(waits, item.entry, now, batch=batch), error=_WAITS)
+            later = replace(route, due=max(route.due, now + item.within), slot=None)
+            yield replace(queued(later, item.entry, now, batch=batch), error=item.waits)
+        else:
+            yield queued(route, item.entry, now, batch=batch)
 
 
 def only_announced(changes: Changes) -> Changes:
@@ -249,14 +293,11 @@ def _known(entry: Entry, state: str, now: datetime) -> Known:
     )
 
 
-_WAITS = "waits until the whole thread can be read, for an hour at the most"
-
-
 def _as_news(item: News, now: datetime, jitter: float) -> Known:
     entry, routing = item.entry, item.routing
     version = entry.version if entry.whole else 0
     found = replace(
-        _known(entry, "announced" if entry.whole else "waiting", item.before.first_seen if item.before else now),
+        _known(entry, "waiting" if item.waits else "announced", item.before.first_seen if item.before else now),
         version=version,
         told=version,
         updates=item.before.updates if item.before else 0,
@@ -265,9 +306,14 @@ def _as_news(item: News, now: datetime, jitter: float) -> Known:
         listed=None if item.listed == entry.post_count else item.listed,
         queued=tuple(sorted(route.channel for route in routing.routes)),
         filtered=routing.reasons,
+        same_as=item.twin.key if item.twin else "",
+        same_in=item.twin.feed_id if item.twin else "",
+        also=(item.twin.url,) if item.twin else (),
     )
     if routing.filtered and not routing.routes:
         return replace(found, state="filtered", look_at=next_relook(now, now, jitter))
+    if item.quiet_at is not None:
+        return replace(found, look_at=item.quiet_at)
     if entry.whole:
         return replace(found, look_at=next_relook(now, now, jitter))
     return replace(found, looks=item.looks, look_at=next_look(item.looks, now, jitter))

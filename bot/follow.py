@@ -6,35 +6,37 @@ Calls things in order. Does not poll (`poll`), send (`dispatch`) or know where a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
 from bot import diff
-from bot.errors import SettingsError, SourceError
+from bot.errors import SourceError, WrongAuthor
+from bot.finding import Finder, same_author
 from bot.model import (
     EVERY_CHANNEL,
-    Author,
     Backfill,
     Changes,
     Entry,
     Feed,
     FeedState,
-    Located,
     PollInput,
     Resolved,
     Subscription,
 )
 from bot.poll import Poller
-from bot.protocols import Source, Store
+from bot.protocols import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """An author as the settings file declares it. `channels` empty = every channel."""
+    """A person as the settings file declares it: the addresses, the first one first. `channels` empty = every channel;
+    `source` "" = whichever knows the address.
+    """
 
-    address: str
+    addresses: tuple[str, ...]
     channels: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,40 +49,34 @@ class Followed:
     already: bool = False
 
 
-def locate(sources: Mapping[str, Source], address: str) -> Located:
-    """Say what an address names, without the network. Raises `SettingsError` if no source knows it."""
-    for source in sources.values():
-        located = source.locate(address.strip())
-        if located is not None:
-            return located
-    raise SettingsError(
-        f'"{address}" names no author: give @name, a profile URL (x.com/name, threadreaderapp.com/user/name)'
-        " or the URL of one of their threads"
-    )
-
-
-def matching(feeds: Iterable[Feed], sources: Mapping[str, Source], address: str) -> Feed | None:
-    """The followed author that an address (or an author's id or name) names, without the network."""
-    feeds = tuple(feeds)
-    for feed in feeds:
-        if address in (feed.id, feed.address, feed.author.name) or address.casefold() == feed.address.casefold():
-            return feed
-    try:
-        located = locate(sources, address)
-    except SettingsError:
-        return None
-    return next((feed for feed in feeds if feed.id == located.feed_id), None)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Follower:
     """Changes who is followed. `poller` makes the first look."""
 
     store: Store
-    sources: Mapping[str, Source]
+    finder: Finder
     poller: Poller
     zone: tzinfo
     _reconciling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def find(self, address: str, source: str = "") -> Resolved:
+        """Look an author up; one who is followed already is that one, also under another name. Changes nothing.
+
+        Raises `SettingsError`, `SourceError`: `WrongAuthor` where the name was that of another who is followed.
+        """
+        resolved = await self.finder.resolve(address, source)
+        feeds = [feed for feed, _ in await self.store.feeds()]
+        there = same_author(feeds, resolved) or next((feed for feed in feeds if feed.id == resolved.feed.id), None)
+        if there is None:
+            return resolved
+        now, before = resolved.feed.author, there.author
+        if now.key and before.key and now.key != before.key:
+            raise WrongAuthor(
+                there.id,
+                f"{there.address} belongs to somebody else now ({now.label}, id {now.key}), and the one before (id"
+                f" {before.key}) is followed: first `keepcurrent unfollow {there.address}`",
+            )
+        return replace(resolved, feed=there)
 
     async def follow(self, address: str, channels: Sequence[str], backfill: Backfill = None) -> Followed:
         """Subscribe to an author: resolve, look, set the baseline, queue the backfill; all in one commit.
@@ -88,9 +84,11 @@ class Follower:
         `channels` empty = every channel, now and later. Raises `SettingsError`, `SourceError`, `StoreError`;
         then nothing has changed.
         """
-        located = locate(self.sources, address)
-        resolved = await self.sources[located.source].resolve(address.strip())
-        async with self.poller.alone(resolved.feed.id):
+        return await self.follow_found(await self.find(address), channels, backfill)
+
+    async def follow_found(self, resolved: Resolved, channels: Sequence[str], backfill: Backfill = None) -> Followed:
+        """The same for an author who was looked up already."""
+        async with self.poller.turn(resolved.feed.id):
             return await self._follow(resolved, channels, backfill)
 
     async def _follow(self, resolved: Resolved, channels: Sequence[str], backfill: Backfill) -> Followed:
@@ -118,7 +116,7 @@ class Follower:
 
         Asks the network only where the address alone does not say who it is. Raises as `follow` does.
         """
-        resolved = await self._declared(Declared(address=address), ())
+        resolved = await self._declared(Declared(addresses=(address,)), address, ())
         feed = resolved.feed
         already = await self.store.poll_input(feed.id) is not None
         wanted = channels or (EVERY_CHANNEL,)
@@ -155,46 +153,62 @@ class Follower:
         have = {s.id: s for s in await self.store.subscriptions() if s.origin == "settings"}
         failed: list[tuple[str, str]] = []
         keep: set[str] = set()
+        persons: dict[str, str] = {}
         for item in declared:
-            try:
-                resolved = await self._declared(item, have.values())
-            except SourceError as error:
-                failed.append((item.address, error.reason))
-                continue
-            feed = resolved.feed
-            wanted = [
-                Subscription(feed_id=feed.id, channel=channel, origin="settings", declared=item.address)
-                for channel in item.channels or (EVERY_CHANNEL,)
-            ]
-            # Another spelling of an author who stands further up in the file is that author.
-            wanted = [s for s in wanted if s.id not in keep]
-            keep |= {s.id for s in wanted}
-            if any(have.get(s.id) != s for s in wanted):
-                await self._declare(resolved, wanted)
+            found = [one async for one in self._found(item, have.values(), failed)]
+            # An address that cannot be looked up now may stand first; who was together stays together.
+            person = found[0][1].feed.id if len(item.addresses) > 1 and found else ""
+            for address, resolved in found:
+                feed = resolved.feed
+                persons.setdefault(feed.id, person)
+                wanted = [
+                    Subscription(feed_id=feed.id, channel=channel, origin="settings", declared=address)
+                    for channel in item.channels or (EVERY_CHANNEL,)
+                ]
+                # Another spelling of an author who stands further up in the file is that author.
+                wanted = [s for s in wanted if s.id not in keep]
+                keep |= {s.id for s in wanted}
+                if any(have.get(s.id) != s for s in wanted):
+                    await self._declare(replace(resolved, feed=replace(feed, person=persons[feed.id])), wanted)
         resolved_feeds = {id_.split(">")[0] for id_ in keep}
         # What could not be looked up may be one of these under another spelling: then no author is let go, but
         # channels of authors who are declared still follow the file.
         gone = [s for s in have.values() if s.id not in keep and (not failed or s.feed_id in resolved_feeds)]
         await self.store.unsubscribe(s.id for s in gone)
+        await self._join(persons)
         return tuple(failed)
+
+    async def _found(
+        self, item: Declared, have: Iterable[Subscription], failed: list[tuple[str, str]]
+    ) -> AsyncIterator[tuple[str, Resolved]]:
+        """Each address of a person with what it means; what cannot be looked up now is added to `failed`."""
+        for address in item.addresses:
+            try:
+                yield address, await self._declared(item, address, have)
+            except SourceError as error:
+                failed.append((address, error.reason))
+
+    async def _join(self, persons: Mapping[str, str]) -> None:
+        """Say of each declared feed whose it is."""
+        for feed, _ in await self.store.feeds():
+            if feed.person != persons.get(feed.id, feed.person):
+                await self.store.join(feed.id, persons[feed.id])
 
     async def _declare(self, resolved: Resolved, wanted: Iterable[Subscription]) -> None:
         """Add subscriptions; a new author begins without a first look, one who is there keeps its state."""
         feed = resolved.feed
-        async with self.poller.alone(feed.id):
-            there = await self.store.poll_input(feed.id)
+        async with self.poller.turn(feed.id) as there:
             state = FeedState(feed_id=feed.id, cursor=resolved.cursor)
             await self.store.follow(feed, wanted, None if there else Changes(feed_id=feed.id, state=state))
 
-    async def _declared(self, item: Declared, have: Iterable[Subscription]) -> Resolved:
-        """The feed that a declaration means. Asks the network only for a thread's URL."""
-        located = locate(self.sources, item.address)
-        known = located.feed_id or next((s.feed_id for s in have if s.declared == item.address), "")
+    async def _declared(self, item: Declared, address: str, have: Iterable[Subscription]) -> Resolved:
+        """The feed that a declaration means. Asks the network only for what an address alone does not tell."""
+        candidates = self.finder.candidates(address, item.source)
+        sources = {one.located.source for one in candidates}
+        before = (s.feed_id for s in have if s.declared == address and s.feed_id.partition(":")[0] in sources)
+        known = next(before, candidates[0].located.feed_id)
         start = await self.store.poll_input(known) if known else None
         if start is not None:
             return Resolved(feed=start.feed)
-        if not located.feed_id:
-            return await self.sources[located.source].resolve(item.address)
-        author = Author(handle=located.handle)
-        feed = Feed(id=located.feed_id, source=located.source, address=f"@{located.handle}", author=author)
-        return Resolved(feed=feed)
+        feed = self.finder.feed_of(candidates[0])
+        return Resolved(feed=feed) if feed is not None else await self.find(address, item.source)

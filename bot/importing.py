@@ -13,7 +13,7 @@ from bot import orders
 from bot.app import App
 from bot.errors import SchemaTooNew, SettingsError, SeveralFeeds, SourceError, Unreadable
 from bot.exchange import whole
-from bot.follow import locate
+from bot.finding import Finder
 from bot.model import Feed, Record, Restored, Subscription
 from bot.outbox import WAITING, stranded
 from bot.schedule import after_crash
@@ -27,7 +27,7 @@ async def import_author(order: orders.Import, app: App) -> orders.Imported:
     Raises `StoreError`.
     """
     try:
-        feed = await _followed(order.address, app)
+        feed = followed([feed for feed, _ in await app.store.feeds()], app.finder, order.address)
         if feed is not None:
             await app.store.follow(feed, _subscriptions(order, feed.id))
             return orders.Imported(address=order.address, author=feed.author.label, already=True)
@@ -49,13 +49,23 @@ def _failed(order: orders.Import, why: str) -> orders.Imported:
     return orders.Imported(address=order.address, problems=(f"{order.address}: {why}",))
 
 
-async def _followed(address: str, app: App) -> Feed | None:
-    """Who is followed already by this address, found without the network. Raises `SettingsError`."""
-    located = locate(app.sources, address)
-    start = await app.store.poll_input(located.feed_id) if located.feed_id else None
-    if start is not None:
-        return start.feed
-    return next((feed for feed, _ in await app.store.feeds() if address in (feed.id, feed.address)), None)
+def followed(feeds: Iterable[Feed], finder: Finder, address: str) -> Feed | None:
+    """Who is followed already by this address, found without the network. Raises `SettingsError` for what is none.
+
+    Not by what people call an author, as `finding.matching` does: in a list, such a word is a handle.
+    """
+    named = {one.located.feed_id for one in finder.candidates(address)} - {""}
+    wanted = _plain(address)
+    return next((feed for feed in feeds if feed.id in named or wanted in map(_plain, _addresses(feed))), None)
+
+
+def _plain(address: str) -> str:
+    return address.strip().casefold().rstrip("/")
+
+
+def _addresses(feed: Feed) -> tuple[str, ...]:
+    """What means this feed without a look; a number, as archives of X have it, where that is the author's key."""
+    return feed.id, feed.address, feed.url or feed.id, f"{feed.source}:id:{feed.author.key}"
 
 
 def _subscriptions(order: orders.Import, feed_id: str) -> list[Subscription]:
@@ -113,13 +123,6 @@ async def _moved(restored: Restored, app: App) -> orders.Moved:
 
 def _declared_here(subscriptions: Iterable[Subscription], app: App) -> set[str]:
     """The authors of whom this settings file says that they are followed, by feed id."""
-    addresses = {one.address for one in app.declared}
-    located = {_feed_id(app, address) for address in addresses}
+    addresses = {address for one in app.declared for address in one.addresses}
+    located = {first.located.feed_id for address in addresses if (first := app.finder.first(address))}
     return {one.feed_id for one in subscriptions if one.declared in addresses or one.feed_id in located}
-
-
-def _feed_id(app: App, address: str) -> str:
-    try:
-        return locate(app.sources, address).feed_id
-    except SettingsError:
-        return ""

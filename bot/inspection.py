@@ -17,6 +17,7 @@ from bot.model import Feed, FeedState, Trouble
 from bot.outbox import UNSENT
 from bot.poll import Polled
 from bot.protocols import Clock, Store
+from bot.routing import channels_of
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,10 @@ class Inspector:
             return
         if polled.outcome == "failed":
             self._failed_in_a_row += 1
-            if polled.failures >= self._rules.after:
+            told = polled.failures >= self._rules.after or polled.for_good
+            if told:
                 self._failing.add(polled.feed_id)
-            self._heard += polled.failures >= self._rules.after or self._failed_in_a_row >= alerts.FEWEST
+            self._heard += told or self._failed_in_a_row >= alerts.FEWEST
             return
         self._failed_in_a_row = 0
         self._heard += polled.feed_id in self._failing or self._source_is_down
@@ -130,7 +132,14 @@ class Inspector:
             unsent=unsent,
             troubles=await self._store.troubles(),
             patience={feed_id: span for feed_id, (_, span) in self._patience.items()},
+            followers=await self._followers([feed for feed, state in feeds if alerts.is_for_good(state)]),
         )
+
+    async def _followers(self, feeds: Sequence[Feed]) -> dict[str, tuple[str, ...]]:
+        subscriptions = await self._store.subscriptions() if feeds else ()
+        return {
+            feed.id: channels_of((s for s in subscriptions if s.feed_id == feed.id), self._channels) for feed in feeds
+        }
 
     async def _get_to_know(self, feed: Feed, state: FeedState) -> None:
         """How long the author may be silent; worked out anew for each newest thread only."""

@@ -51,9 +51,10 @@ def read_whole(before: Known, entry: Entry, rows: Rows, routing: Routing, now: d
 
 def withdrawn(before: Known, of: Known, rows: Iterable[Delivery]) -> Changes:
     """A waiting thread turned out to be a known one: nothing of it is sent."""
-    original = of.same_as or of.key
-    note = f"the same thread as {original}"
-    gone = replace(before, state="duplicate", look_at=None, same_as=original, note=note, queued=())
+    elsewhere = of.feed_id if of.feed_id != before.feed_id else ""
+    original = of.key if elsewhere else of.same_as or of.key
+    note = f"the same thread as {original}{f' of {elsewhere}' if elsewhere else ''}"
+    gone = replace(before, state="duplicate", look_at=None, same_as=original, same_in=elsewhere, note=note, queued=())
     ids = tuple(d.id for d in rows if d.state == "pending")
     return Changes(feed_id=before.feed_id, known=(gone,), withdrawn=ids)
 

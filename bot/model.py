@@ -128,6 +128,7 @@ class Entry:
     `post_count` is what the site says, which may exceed `len(posts)` while the entry is not whole.
     `version` counts the forms in which the thread was kept, from 1; `read_at` is when this one was read first.
     `latest`: when its newest post was written, None where the source does not say; it may still be being written.
+    `also`: the same thread in other places, as addresses; what is known of it says that (`Known`), not the kept copy.
     """
 
     feed_id: str
@@ -143,6 +144,7 @@ class Entry:
     version: int = 1
     read_at: datetime | None = None
     latest: datetime | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def ids(self) -> frozenset[str]:
@@ -191,7 +193,8 @@ class Known:
     says where that differs. `page` is the id of the page that has most of it, where that is not its key. `looks` counts
     the failed reads of a `waiting` thread's own page; `look_at` is when the next look is due, of a thread in any state.
     `content_hash` is that of the whole thread, "" while only its card was read. `same_as`: the key of the thread that
-    a `duplicate` is. `filtered` says of each channel that did not want it why (`mail: …`).
+    a `duplicate` is, `same_in`: the feed of that one where it is another of the same person's. `also`: where else the
+    thread stands, as addresses. `filtered` says of each channel that did not want it why (`mail: …`).
 
     `version` is the form in which it is kept now, 0 while it is not kept whole; `told` the one last told of. While
     they differ, it has grown, last at `grown_at`, and is told of when it is quiet. `updates` of it were told, the last
@@ -220,6 +223,8 @@ class Known:
     note: str = ""
     listed: int | None = None
     page: str = ""
+    same_in: str = ""
+    also: tuple[str, ...] = ()
     filtered: tuple[str, ...] = ()
     version: int = 0
     told: int = 0
@@ -506,12 +511,15 @@ class Changes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PollInput:
-    """What a poll starts from. `has_known`: some thread of the author is known already."""
+    """What a poll starts from. `has_known`: some thread of the author is known already. `siblings`: the other feeds of
+    the same person.
+    """
 
     feed: Feed
     state: FeedState
     subscriptions: tuple[Subscription, ...]
     has_known: bool
+    siblings: tuple[Feed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

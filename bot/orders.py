@@ -15,13 +15,25 @@ from bot.model import Backfill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Find:
+    """Look up whom addresses mean; changes nothing. `source` "" = whichever knows them."""
+
+    kind: Literal["find"] = "find"
+    addresses: tuple[str, ...]
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Follow:
-    """Subscribe to authors. `channels` empty = every channel, now and later."""
+    """Subscribe to authors. `channels` empty = every channel, now and later. `found`: what a `Find` said of each
+    address (`Whereabouts.found`); empty: they are looked up.
+    """
 
     kind: Literal["follow"] = "follow"
     addresses: tuple[str, ...]
     channels: tuple[str, ...] = ()
     backfill: Backfill = None
+    found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +118,7 @@ class Restore:
     dry_run: bool = False
 
 
-Order = Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore
+Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore
 
 
 # -- answers ------------------------------------------------------------------------------------------------
@@ -131,6 +143,38 @@ class Notice:
     channel: str
     outcome: str
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One of several things that an address may mean: an address that means just this one, and its title."""
+
+    address: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """One address of a `Find`. `problems` say why nothing was found there; with `options`, that there is a choice.
+
+    `author`, `source` and `url` are for people; `found` is for a `Follow`.
+    """
+
+    address: str
+    problems: tuple[str, ...] = ()
+    options: tuple[Option, ...] = ()
+    source: str = ""
+    author: str = ""
+    url: str = ""
+    found: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a `Find` came to, address by address."""
+
+    kind: Literal["findings"] = "findings"
+    places: tuple[Whereabouts, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,4 +316,4 @@ class Moved:
     undeclared: tuple[str, ...] = ()
 
 
-Answer = Followings | Names | Rows | Refreshed | RoundUp | Imported | Moved
+Answer = Findings | Followings | Names | Rows | Refreshed | RoundUp | Imported | Moved

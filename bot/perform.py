@@ -7,23 +7,24 @@ Calls things in order and says what came of it. Prints nothing, and does not kno
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import importing, orders, times
+from bot import finding, importing, orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
-from bot.errors import NotFound, OrderRefused, SettingsError, SourceError, SourceRefused
-from bot.follow import Followed, matching
+from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError, SourceRefused
+from bot.finding import matching
+from bot.follow import Followed
 from bot.lookup import known_thread
 from bot.model import ChannelState, Entry, Feed, FeedState, Known
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of, stranded
 from bot.poll import Polled
 from bot.relook import Relooked
 from bot.routing import channels_of
-from bot.schedule import is_held, retried_by_hand
+from bot.schedule import is_held, resumed, retried_by_hand
 
 SHOWN = 5
 """How many of an author's newest threads `follow` shows."""
@@ -32,6 +33,8 @@ SHOWN = 5
 async def perform(order: orders.Order, app: App, *, running: bool = False) -> orders.Answer:
     """Do what was ordered. Raises `BotError`; what was done before it stays done."""
     match order:
+        case orders.Find():
+            return orders.Findings(places=tuple([await _find(order, app, address) for address in order.addresses]))
         case orders.Follow():
             return await _follow(order, app)
         case orders.Unfollow():
@@ -46,11 +49,8 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
             return await _poll(order, app, running=running)
         case orders.Refresh():
             return await _refresh(order, app)
-        case orders.Import():
-            _require_channels(order.channels, app)
-            return await importing.import_author(order, app)
-        case orders.Restore():
-            return await importing.restore(order, app)
+        case orders.Import() | orders.Restore():
+            return await _import(order, app)
 
 
 # -- who is followed ----------------------------------------------------------------------------------------
@@ -58,7 +58,8 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
 
 async def _follow(order: orders.Follow, app: App) -> orders.Followings:
     _require_channels(order.channels, app)
-    authors = tuple([await _follow_one(order, app, address) for address in order.addresses])
+    found = order.found or tuple("" for _ in order.addresses)
+    authors = tuple([await _follow_one(order, app, *one) for one in zip(order.addresses, found, strict=True)])
     if order.backfill is None:
         return orders.Followings(authors=authors)
     with app.dispatcher.heard() as sends:
@@ -76,16 +77,42 @@ def _require_channels(names: Iterable[str], app: App) -> None:
             )
 
 
-async def _follow_one(order: orders.Follow, app: App, address: str) -> orders.Introduced:
+async def _find(order: orders.Find, app: App, address: str) -> orders.Whereabouts:
     try:
-        followed = await app.follower.follow(address, order.channels, order.backfill)
-    except SourceRefused as error:
-        mend = "give the URL of any thread of theirs instead: keepcurrent follow https://…/thread/ID.html"
-        return orders.Introduced(address=address, problems=(f"{address}: {error.reason}", mend))
-    except SourceError as error:
-        return orders.Introduced(address=address, problems=(f"{address}: {error.reason}",))
-    except SettingsError as error:
-        return orders.Introduced(address=address, problems=error.problems)
+        resolved = await app.follower.find(address, order.source)
+    except SeveralFeeds as error:
+        options = tuple(orders.Option(address=one.address, title=one.title) for one in error.choices)
+        return orders.Whereabouts(address=address, problems=(f"{address}: {error.reason}",), options=options)
+    except (SourceError, SettingsError) as error:
+        return orders.Whereabouts(address=address, problems=_problems(address, error))
+    feed = resolved.feed
+    return orders.Whereabouts(
+        address=address,
+        source=feed.source,
+        author=feed.author.label,
+        url=feed.url or feed.author.url,
+        found=finding.written(resolved),
+    )
+
+
+def _problems(address: str, error: SourceError | SettingsError) -> tuple[str, ...]:
+    """Why nobody was found at an address, and what would help."""
+    if isinstance(error, SettingsError):
+        return error.problems
+    problem = f"{address}: {error.reason}"
+    if isinstance(error, SourceRefused):
+        return problem, "give the URL of any thread of theirs instead: keepcurrent follow https://…/thread/ID.html"
+    return (problem,)
+
+
+async def _follow_one(order: orders.Follow, app: App, address: str, found: str) -> orders.Introduced:
+    try:
+        resolved = finding.read(found) if found else await app.follower.find(address)
+        followed = await app.follower.follow_found(resolved, order.channels, order.backfill)
+    except (SourceError, SettingsError) as error:
+        return orders.Introduced(address=address, problems=_problems(address, error))
+    except ValueError:
+        raise OrderRefused(f"{address}: what was found there cannot be read; ask again") from None
     subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
     return _introduced(address, followed, channels_of(subscriptions, tuple(app.channels)))
 
@@ -121,7 +148,13 @@ def _shown(entry: Entry, author: str) -> orders.Shown:
 
 async def _named(app: App, order: orders.Unfollow | orders.Pause | orders.Resume) -> list[tuple[str, Feed | None]]:
     feeds = [feed for feed, _ in await app.store.feeds()]
-    return [(address, matching(feeds, app.sources, address)) for address in order.addresses]
+    return [(address, matching(feeds, app.finder, address)) for address in order.addresses]
+
+
+async def _feeds_of(app: App, feed: Feed | None) -> tuple[Feed, ...]:
+    """All feeds of the person whose feed this is."""
+    start = await app.store.poll_input(feed.id) if feed is not None else None
+    return () if start is None else (start.feed, *start.siblings)
 
 
 async def _unfollow(app: App, named: tuple[str, Feed | None]) -> orders.Named:
@@ -138,13 +171,23 @@ async def _unfollow(app: App, named: tuple[str, Feed | None]) -> orders.Named:
 async def _set_paused(order: orders.Pause | orders.Resume, app: App) -> orders.Names:
     named = await _named(app, order)
     for _, feed in named:
-        if feed is not None:
-            await app.store.set_paused(feed.id, isinstance(order, orders.Pause))
+        for one in await _feeds_of(app, feed):
+            await app.store.set_paused(one.id, isinstance(order, orders.Pause))
+            start = await app.store.poll_input(one.id)
+            if start is not None and isinstance(order, orders.Resume):
+                await app.store.amend([(start.state, resumed(start.state))])
     return orders.Names(
         authors=tuple(
             orders.Named(address=address, author=feed.author.label if feed else "") for address, feed in named
         )
     )
+
+
+async def _import(order: orders.Import | orders.Restore, app: App) -> orders.Answer:
+    if isinstance(order, orders.Restore):
+        return await importing.restore(order, app)
+    _require_channels(order.channels, app)
+    return await importing.import_author(order, app)
 
 
 # -- the outbox ---------------------------------------------------------------------------------------------
@@ -221,9 +264,7 @@ async def _refresh(order: orders.Refresh, app: App) -> orders.Refreshed:
 
 async def _thread(app: App, name: str) -> Known:
     """The known thread of that id or URL. Raises `NotFound`."""
-    located = (found for source in app.sources.values() if (found := source.locate(name)) is not None)
-    key = next((found.thread_key for found in located if found.thread_key), name)
-    known = await known_thread(app.store, key)
+    known = await known_thread(app.store, app.finder.thread_key(name))
     if known is not None:
         return known[1]
     raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
@@ -335,15 +376,21 @@ async def choose(order: orders.Poll, app: App) -> Chosen:
 
 async def _wanted(order: orders.Poll, app: App, feeds: Mapping[Feed, FeedState]) -> list[Feed]:
     if order.authors:
-        return list(dict.fromkeys(_followed(feeds, app, address) for address in order.authors))
+        named = dict.fromkeys(_followed(feeds, app, address) for address in order.authors)
+        return list(dict.fromkeys(feed for one in named for feed in (one, *_others(feeds, one))))
     if order.everyone:
         return list(feeds)
     due = set(await app.store.due_feeds(app.clock()))
     return [feed for feed in feeds if feed.id in due]
 
 
+def _others(feeds: Iterable[Feed], one: Feed) -> Iterator[Feed]:
+    """The other feeds of the same person."""
+    return (feed for feed in feeds if one.person and feed.person == one.person and feed.id != one.id)
+
+
 def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
-    feed = matching(feeds, app.sources, address)
+    feed = matching(feeds, app.finder, address)
     if feed is None:
         raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
     return feed
@@ -352,6 +399,8 @@ def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
 def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
     if feed.paused:
         return "paused"
+    if state.fault == "ended":
+        return f"has ended: {state.last_error}; `keepcurrent resume` asks again"
     if is_held(state, now):
         return f"the site asked us to come back {times.when(state.held_until, now)}"
     return ""

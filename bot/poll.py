@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 from weakref import WeakValueDictionary
 
@@ -29,9 +29,10 @@ from bot.model import (
     NotModified,
     PollInput,
 )
-from bot.protocols import Clock, Pager, Source, Store
+from bot.protocols import Clock, Pager, Source, Store, lists_whole
 from bot.reading import Reader
 from bot.routing import Router, Routing
+from bot.twins import Twin, Twins
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,16 @@ Outcome = Literal["nothing new", "new", "not modified", "baseline", "failed", "h
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now."""
+    """What one look came to. `new` are the threads found, `error` is in words, `failures` those in a row now;
+    `for_good`: what failed will not pass by itself.
+    """
 
     feed_id: str
     outcome: Outcome
     new: tuple[Entry, ...] = ()
     error: str = ""
     failures: int = 0
+    for_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,11 @@ class Poller:
         """What reads one thread."""
         return Reader(store=self.store, sources=self.sources)
 
+    @property
+    def twins(self) -> Twins:
+        """What finds the same thread in another place."""
+        return Twins(store=self.store, reader=self.reader)
+
     @contextmanager
     def heard(self) -> Iterator[list[Polled]]:
         """A list that takes up every look that ends while the block lasts, whoever asked for it."""
@@ -108,28 +117,42 @@ class Poller:
         `only_due`: None also if somebody else looked meanwhile, so that the author is not due any more.
         A failure of the source is committed and returned, not raised. Raises `StoreError`.
         """
-        async with self.alone(feed_id):
-            if only_due and not await self._is_due(feed_id):
+        async with self.turn(feed_id) as start:
+            if start is None or (only_due and (start.state.next_poll_at or self.clock()) > self.clock()):
                 return None
-            look = await self.look(feed_id)
-            if look is None:
-                return None
-            polled, changes = look
+            polled, changes = await self._look_safely(start)
             await self.store.commit(changes)
         _log(polled)
         for looks in self._ears.values():
             looks.append(polled)
+        if polled.new:
+            await self._look_elsewhere(start)
         return polled
 
-    async def _is_due(self, feed_id: str) -> bool:
-        start = await self.store.poll_input(feed_id)
-        return start is not None and (start.state.next_poll_at or self.clock()) <= self.clock()
+    async def _look_elsewhere(self, start: PollInput) -> None:
+        """Look at the other feeds of a person who has news, so that one notice names all places where it stands.
+
+        Not at those that were looked at just now, or that somebody looks at.
+        """
+        for sibling in start.siblings:
+            there = await self.store.poll_input(sibling.id)
+            alone = self._looking.get(sibling.id)
+            if there is not None and not (alone and alone.locked()) and self._is_worth_it(there):
+                await self.poll(sibling.id)
+
+    def _is_worth_it(self, start: PollInput) -> bool:
+        state, now = start.state, self.clock()
+        lately = state.last_polled_at is not None and now - state.last_polled_at < self.pace.min_interval
+        well = state.baselined and not state.failures and not schedule.is_held(state, now)
+        return well and not lately and not start.feed.paused
 
     async def look(self, feed_id: str) -> tuple[Polled, Changes] | None:
         """Look at one author, and say what `poll` would commit. Changes nothing. Raises `StoreError`."""
         start = await self.store.poll_input(feed_id)
-        if start is None:
-            return None
+        return None if start is None else await self._look_safely(start)
+
+    async def _look_safely(self, start: PollInput) -> tuple[Polled, Changes]:
+        feed_id = start.feed.id
         try:
             with within(Allowance(self.timeout)):
                 return await self._look(start)
@@ -141,11 +164,25 @@ class Poller:
             log.exception("poll %s: this program failed", feed_id)
             return self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program, see the log"))
 
-    def alone(self, feed_id: str) -> asyncio.Lock:
-        """One look at a feed at a time: two that read the same thread side by side would both announce it.
+    @asynccontextmanager
+    async def turn(self, feed_id: str, person: str = "") -> AsyncIterator[PollInput | None]:
+        """One look at a person at a time: two that read the same thread side by side would both announce it.
 
-        Whoever else writes a feed's state (`follow`) holds this too: an older state must not come over a newer one.
+        Gives what a look at the feed starts from, None if it is not followed; `person`: whose it is, where that is
+        known better. Whoever else writes a feed's state (`follow`) takes a turn, too: an older state must not come
+        over a newer one.
         """
+        async with self._alone(feed_id):
+            start = await self.store.poll_input(feed_id)
+            person = person or (start.feed.person if start else "")
+            if person in ("", feed_id):
+                yield start
+                return
+            # Whose feed is the person's first takes this turn only, so nobody waits in a circle.
+            async with self._alone(person):
+                yield await self.store.poll_input(feed_id)
+
+    def _alone(self, feed_id: str) -> asyncio.Lock:
         return self._looking.setdefault(feed_id, asyncio.Lock())
 
     def route(
@@ -223,6 +260,7 @@ class Poller:
             self.pace,
             self.clock(),
             jitter=self.chance(),
+            not_before=found.not_before,
         )
         reading = _Reading(state=state, new=[], old=[])
         below = ""
@@ -248,11 +286,11 @@ class Poller:
     async def _judge(self, reading: _Reading, page: Fetched) -> diff.Verdict:
         ids = {id_ for entry in page.entries for id_ in entry.ids}
         known = await self.store.known(reading.state.feed_id, ids) if ids else {}
-        verdict = diff.judge(reading.state, page.entries, known)
+        verdict = diff.judge(reading.state, page.entries, known, ordered=page.ordered)
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
-        looked_at = diff.to_look_at(verdict.grown, self.clock())
+        looked_at = diff.to_look_at((*verdict.grown, *verdict.edited), self.clock())
         reading.seen_again |= {thread.key: thread for thread in (*looked_at, *verdict.recounted)}
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
@@ -287,11 +325,13 @@ class Poller:
         self, start: PollInput, found: Fetched | NotModified, reading: _Reading
     ) -> tuple[Polled, Changes]:
         now = self.clock()
-        changes = await self._announced(start, reading, reading.new)
+        settle = self.router.settle(start.feed.id, start.subscriptions)
+        changes = await self._announced(start, reading, reading.new, settle)
         changes = replace(
             changes,
             state=schedule.held_back(reading.state, reading.not_before),
             author=found.author if isinstance(found, Fetched) else None,
+            moved_to=found.moved_to,
             known=(
                 *diff.remembered(reading.old, now),
                 *reading.seen_again.values(),
@@ -302,12 +342,18 @@ class Poller:
         new = tuple(entry for entry in changes.contents if entry.key in keys)
         return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
 
-    async def _announced(self, start: PollInput, reading: _Reading, new: Sequence[Entry]) -> Changes:
-        """Read new threads whole, tell those apart that are known under another id, and queue the rest."""
+    async def _announced(
+        self, start: PollInput, reading: _Reading, new: Sequence[Entry], settle: timedelta | None = None
+    ) -> Changes:
+        """Read new threads whole, tell those apart that are known under another id, and queue the rest.
+
+        One that was written within `settle` waits until it is quiet; None: a person waits for it.
+        """
         news: list[diff.News] = []
         duplicates: list[Known] = []
         longer: dict[str, Reread] = {}
         taken: dict[str, Known] = {}
+        paired: dict[tuple[str, str], Known] = {}
         # The longest first: of a whole thread and a part of it that are new together, the part is the duplicate.
         for position, entry in enumerate(sorted(new, key=lambda entry: -(entry.post_count or 0))):
             at_once = position < self.pace.burst and reading.not_before is None
@@ -318,18 +364,36 @@ class Poller:
                 if item.entry.whole and (more := await self._elsewhere(start, other, item.entry)):
                     longer.setdefault(other.key, more)
                 continue
-            news.append(replace(item, listed=entry.post_count, routing=self.route("new", item.entry, start)))
+            twin = await self.twins.find(start, item.entry)
+            if twin is not None:
+                paired[twin.known.feed_id, twin.known.key] = diff.paired(twin.known, item.entry)
+                untold = self.twins.uncovered(start, twin, self.router.channels)
+                if not untold:
+                    duplicates.append(diff.twin(entry, twin.known, _place(twin), self.clock()))
+                    continue
+            if settle is not None:
+                item = self._settling(item, settle)
+            routing = self.route("new", item.entry, start, only=untold if twin else None)
+            news.append(replace(item, listed=entry.post_count, twin=twin.known if twin else None, routing=routing))
             # Of a card the posts have no ids of their own.
             ids = diff.ids_of(item.entry) if item.entry.whole else item.entry.ids
             taken |= dict.fromkeys(ids, diff.remembered([item.entry], self.clock())[0])
         now = self.clock()
         burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
         changes = diff.announce(start.feed.id, news, now, burst=burst, jitter=self.chance())
+        known = changes.known
+        if lists_whole(self.sources[start.feed.source]):
+            known = tuple(map(schedule.unwatched, known))
         return replace(
             changes,
-            known=(*changes.known, *duplicates, *(more.known for more in longer.values())),
+            known=(*known, *duplicates, *(more.known for more in longer.values()), *paired.values()),
             contents=(*changes.contents, *(entry for more in longer.values() for entry in more.contents)),
         )
+
+    def _settling(self, item: diff.News, settle: timedelta) -> diff.News:
+        now = self.clock()
+        quiet_at = schedule.quiet_from(item.entry.latest, now, settle, now) if item.entry.whole else None
+        return replace(item, quiet_at=quiet_at, within=schedule.told_within(settle)) if quiet_at else item
 
     async def _elsewhere(self, start: PollInput, other: Known, entry: Entry) -> Reread | None:
         settle = self.router.settle(other.feed_id, start.subscriptions)
@@ -358,8 +422,19 @@ class Poller:
             polled = Polled(feed_id=start.feed.id, outcome="held", error=error.reason)
         else:
             state = schedule.after_failure(start.state, error, self.pace, now, jitter=jitter)
-            polled = Polled(feed_id=start.feed.id, outcome="failed", error=error.reason, failures=state.failures)
+            polled = Polled(
+                feed_id=start.feed.id,
+                outcome="failed",
+                error=error.reason,
+                failures=state.failures,
+                for_good=state.fault in ("stranger", "ended"),
+            )
         return polled, Changes(feed_id=start.feed.id, state=state)
+
+
+def _place(twin: Twin) -> str:
+    feed = twin.start.feed
+    return f"{feed.source} ({feed.address})"
 
 
 def _outcome(start: PollInput, found: Fetched | NotModified, new: Sequence[Entry]) -> Outcome:

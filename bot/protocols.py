@@ -106,13 +106,23 @@ class Expander(Protocol):
         ...
 
 
+@runtime_checkable
 class ListsWhole(Protocol):
     """A source whose listing holds its threads whole, as they are now: their pages are not looked at for changes.
 
-    Its entries are `whole`; `expand`, if it has one, reads the listing again.
+    Its entries are `whole`; `expand` reads the listing again.
     """
 
     lists_whole: bool
+
+    async def expand(self, entry: Entry) -> Entry:
+        """As an `Expander` does; raises `SourceError`, but not `FeedGone`, for what the listing does not show now."""
+        ...
+
+
+def lists_whole(source: Source) -> bool:
+    """Whether a source is one that lists its threads whole."""
+    return isinstance(source, ListsWhole) and source.lists_whole
 
 
 class Store(Protocol):
@@ -147,10 +157,14 @@ class Store(Protocol):
         """Stop or restart polling of a feed. Nothing else changes."""
         ...
 
+    async def join(self, feed_id: str, person: str) -> None:
+        """Say whose feed this is: "" for nobody's but its own author's. Nothing else changes."""
+        ...
+
     # -- polling ----------------------------------------------------------------------------------
 
     async def due_feeds(self, now: datetime) -> tuple[str, ...]:
-        """Ids of feeds to poll, the longest due first: not paused, `next_poll_at` reached or never set."""
+        """Ids of feeds to poll, the longest due first: not paused or ended, `next_poll_at` reached or never set."""
         ...
 
     async def poll_input(self, feed_id: str) -> PollInput | None:
@@ -162,7 +176,8 @@ class Store(Protocol):
         ...
 
     async def commit(self, changes: Changes) -> None:
-        """Save all of `changes`, contents first. For a feed that is no longer followed: does nothing.
+        """Save all of `changes`, contents first. For a feed that is no longer followed: does nothing. Of another feed
+        (a sibling) they may hold what is known of threads; that is saved where that one is followed.
 
         A whole thread that was kept is never replaced by one that is not.
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Literal
+from urllib.parse import urlsplit
 
-from bot import diff, looks, schedule
+from bot import diff, likeness, looks, schedule
 from bot.allowance import Allowance, within
 from bot.errors import FeedGone, HostHeld, OutOfTime, SourceError, StoreError
 from bot.growth import growth
@@ -70,7 +71,7 @@ class Relooker:
         `StoreError`, once the others were tried.
         """
         failed: StoreError | None = None
-        async with self.poller.alone(due[0].feed_id):
+        async with self.poller.turn(due[0].feed_id):
             with within(Allowance(self.poller.timeout)) as allowance:
                 # The longest due first: a page that drips is due later than those it used up the time of.
                 for thread in due:
@@ -95,7 +96,7 @@ class Relooker:
 
     async def look_now(self, thread: Known) -> Relooked | None:
         """Look at one thread whether it is due or not; None if it is not known any more. Raises `StoreError`."""
-        async with self.poller.alone(thread.feed_id):
+        async with self.poller.turn(thread.feed_id):
             with within(Allowance(self.poller.timeout)):
                 found = await self.poller.store.known(thread.feed_id, [thread.key])
                 return await self._look(found[thread.key], by_hand=True) if thread.key in found else None
@@ -121,16 +122,28 @@ class Relooker:
         read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
+        if thread.also and kept.whole:
+            read = await self._in_any_place(start, thread, kept, read)
         if thread.state == "waiting":
             if by_hand and isinstance(read, SourceError):
                 # Its looks are counted: asking by hand must not bring the notice without the whole thread sooner.
                 return Relooked(feed=start.feed, known=thread, outcome="waiting", error=read.reason)
-            return await self._waited(start, thread, kept, read)
+            # One that waited until it was finished is kept whole already.
+            known_whole = kept.whole and isinstance(read, SourceError)
+            return await self._waited(start, thread, kept, kept if known_whole else read)
         if isinstance(read, FeedGone):
             return await self._missing(start, thread, kept)
         if isinstance(read, SourceError):
             return await self._unread(start, thread, kept, read)
         return await self._read(start, thread, kept, diff.merged(kept, read))
+
+    async def _in_any_place(
+        self, start: PollInput, thread: Known, kept: Entry, read: Entry | SourceError
+    ) -> Entry | SourceError:
+        """What was read of a thread that stands in several places; from another one where its own cannot be read."""
+        if isinstance(read, SourceError):
+            return await self.poller.twins.stand_in(start, thread, kept) or read
+        return likeness.returned(kept, read)
 
     async def _postponed(self, start: PollInput, thread: Known, error: SourceError) -> Relooked:
         if not isinstance(error, OutOfTime):
@@ -163,6 +176,14 @@ class Relooker:
             more = await self.poller.reader.elsewhere(other, read, now, settle)
             return replace(changes, known=(*changes.known, more.known), contents=more.contents) if more else changes
         entry = replace(diff.merged(kept, read), version=1, read_at=now)
+        settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
+        quiet_at = schedule.quiet_from(entry.latest, thread.first_seen, settle, now)
+        if quiet_at is not None:
+            return replace(looks.postponed(thread, quiet_at), contents=(entry,))
+        twin = await self.poller.twins.find(start, entry)
+        if twin is not None and not self.poller.twins.uncovered(start, twin, self.poller.router.channels):
+            withdrawn = looks.withdrawn(thread, twin.known, rows.values())
+            return replace(withdrawn, known=(*withdrawn.known, diff.paired(twin.known, entry)))
         return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
 
     # -- a thread that is known whole ----------------------------------------------------------------
@@ -291,12 +312,16 @@ class Relooker:
         """Other threads of the source that were there when they were looked at last: some of the author's own, and then
         one of each other author, for who leaves the site takes all threads along.
         """
-        feeds = [feed for feed, _ in await self.poller.store.feeds() if feed.source == start.feed.source]
+        feeds = [feed for feed, _ in await self.poller.store.feeds() if _at_one_site(feed, start.feed)]
         for feed in sorted(feeds, key=lambda feed: feed.id != start.feed.id):
             threads = await self.poller.store.threads(feed.id)
             there = (one for one in threads if one.key != thread.key and not one.missing_at and not one.gone_at)
             for other in islice(there, PROBES if feed.id == start.feed.id else 1):
                 yield feed, other
+
+
+def _at_one_site(one: Feed, other: Feed) -> bool:
+    return one.source == other.source and urlsplit(one.url).hostname == urlsplit(other.url).hostname
 
 
 def _log(done: Relooked) -> None:

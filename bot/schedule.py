@@ -15,6 +15,7 @@ from bot.errors import (
     ChannelError,
     ChannelRejected,
     DeliveryInDoubt,
+    FeedEnded,
     HostDown,
     ParseError,
     SourceError,
@@ -100,8 +101,14 @@ def next_poll(pace: Pace, now: datetime, *, failures: int, jitter: float, not_be
     return max(now + delay, not_before) if not_before else now + delay
 
 
-def after_success(state: FeedState, pace: Pace, now: datetime, *, jitter: float) -> FeedState:
-    """The state after a look that was answered."""
+def after_success(
+    state: FeedState, pace: Pace, now: datetime, *, jitter: float, not_before: datetime | None = None
+) -> FeedState:
+    """The state after a look that was answered. `not_before`: when the site says that there may be something new;
+    it puts the next look off to `max_interval` at the most.
+    """
+    usual = next_poll(pace, now, failures=0, jitter=jitter, not_before=None)
+    latest = now + max(pace.max_interval, pace.min_interval)
     return replace(
         state,
         last_polled_at=now,
@@ -111,7 +118,7 @@ def after_success(state: FeedState, pace: Pace, now: datetime, *, jitter: float)
         last_error="",
         fault="",
         held_until=None,
-        next_poll_at=next_poll(pace, now, failures=0, jitter=jitter, not_before=None),
+        next_poll_at=max(usual, min(not_before or usual, latest)),
     )
 
 
@@ -135,10 +142,21 @@ def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetim
     )
 
 
+_FAULTS: tuple[tuple[type[SourceError], Fault], ...] = (
+    (SourceUnreachable, "unreachable"),
+    (FeedEnded, "ended"),
+    (WrongAuthor, "stranger"),
+    (ParseError, "page"),
+)
+
+
 def _fault(error: SourceError) -> Fault:
-    if isinstance(error, SourceUnreachable):
-        return "unreachable"
-    return "page" if isinstance(error, ParseError) and not isinstance(error, WrongAuthor) else ""
+    return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), "")
+
+
+def resumed(state: FeedState) -> FeedState:
+    """The state of a feed that had ended, once a person wants it to be asked again."""
+    return replace(state, fault="", failures=0, next_poll_at=None) if state.fault == "ended" else state
 
 
 def catching_up(state: FeedState, pace: Pace, now: datetime) -> bool:
@@ -197,6 +215,22 @@ def sweep_from(state: FeedState, token: str, now: datetime, *, failed: bool) -> 
     return replace(state, sweep=token, sweep_failures=failures, sweep_at=now + SWEEP_AGAIN * failures)
 
 
+def quiet_from(latest: datetime | None, first_seen: datetime, settle: timedelta, now: datetime) -> datetime | None:
+    """Until when a new thread may still be being written, by the time of its newest post; None: tell of it now.
+
+    A thread that is written for hours is told of all the same; what comes later is growth.
+    """
+    if latest is None:
+        return None
+    quiet, deadline = min(latest, now) + settle, first_seen + told_within(settle)
+    return quiet if now < quiet <= deadline else None
+
+
+def told_within(settle: timedelta) -> timedelta:
+    """How long a new thread waits at the most before it is told of."""
+    return max(WHOLE_WITHIN, 2 * settle)
+
+
 def next_look(looks: int, now: datetime, jitter: float) -> datetime | None:
     """When to try a thread's own page again after `looks` failed reads; None when there were enough."""
     if looks == 0:
@@ -247,6 +281,11 @@ def relook_failed(known: Known, now: datetime, *, settle: timedelta, jitter: flo
     # The last look of the schedule is made up for, a day later, once.
     missed = later is None and now - (known.grown_at or known.first_seen) < RELOOKS[-1] + timedelta(days=1)
     return replace(known, look_at=now + timedelta(days=1) if missed else later)
+
+
+def unwatched(known: Known) -> Known:
+    """A thread whose source lists it whole: its page is looked at only for what is still to be told."""
+    return known if known.state == "waiting" or known.told < known.version else replace(known, look_at=None)
 
 
 def after_oddity(known: Known, now: datetime) -> Known:

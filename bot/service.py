@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from typing import Any
 
 from bot.app import App, open_app, open_store
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 ORDERS_WITHIN = 60.0
 """Seconds that orders in work may hold up a reload."""
+DECLARE_AGAIN = timedelta(minutes=10)
+"""When declared authors are looked up again whose site could not say who they are."""
 MARGIN = 5.0
 """Seconds that a send or a look may take beyond its own limit before a reload cancels it."""
 
@@ -136,23 +139,33 @@ class _Shift:
 
 
 async def declare(app: App, runner: LocalRunner) -> None:
-    """Bring the store in line with the settings file, and say who is followed."""
+    """Bring the store in line with the settings file, and say who is followed; who cannot be looked up, again later."""
+    while True:
+        if not await _declare(app, runner):
+            return
+        await asyncio.sleep(DECLARE_AGAIN.total_seconds())
+
+
+async def _declare(app: App, runner: LocalRunner) -> bool:
+    """Whether somebody is to be looked up again."""
     try:
-        for failure in await reconcile(app):
-            log.warning("follow %s: %s; tried again at the next start or reload", failure.author, failure.why)
+        failures = await reconcile(app)
+        for failure in failures:
+            log.warning("follow %s: %s; tried again in ten minutes", failure.author, failure.why)
         for name in await stranded_channels(app):
             log.warning("notices wait for channel %s, which is not in the settings; see `keepcurrent outbox`", name)
         feeds = await app.store.feeds()
     except BotError as error:
         log.error("the settings file's authors: %s; tried again at the next start or reload", error)  # noqa: TRY400
-        return
+        return False
     except Exception:
         log.exception("the settings file's authors: this program failed; tried again at the next start or reload")
-        return
+        return False
     log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
     if not feeds:
         log.warning("nobody is followed yet: `keepcurrent follow @name`")
     runner.wake()
+    return bool(failures)
 
 
 def longest(settings: Settings) -> float:

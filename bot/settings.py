@@ -55,6 +55,8 @@ from bot.redact import secrets_in_url
 from bot.text import one_line, shorten
 
 T = TypeVar("T")
+Locate = Callable[[str, str], str]
+"""Gives the id of the feed that an address means at a source ("": at whichever knows it)."""
 
 PREFIX = "KEEPCURRENT_"
 FILE_VARIABLE = "KEEPCURRENT_SETTINGS"
@@ -471,13 +473,19 @@ def _is_a_url(value: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_is_a_url)]
 
 
-class ThreadReaderSource(Section):
+class SourceSection(Section):
+    """What every `[sources.X]` may say."""
+
+    enabled: bool = True
+
+
+class ThreadReaderSource(SourceSection):
     """`[sources.threadreader]`."""
 
     base_url: BaseUrl = "https://threadreaderapp.com"
 
 
-class ChainKeys(Section):
+class ChainKeys(SourceSection):
     """What a source may say that joins an author's posts to threads itself: which of them are told of."""
 
     posts: Literal["threads", "all"] = "threads"
@@ -497,19 +505,28 @@ class BlueskySource(ChainKeys):
 
 
 class MastodonSource(ChainKeys):
-    """`[sources.mastodon]`."""
+    """`[sources.mastodon]`: any host that speaks its API."""
+
+
+class SyndicationSource(SourceSection):
+    """`[sources.syndication]`: feeds, on any host."""
 
 
 class Sources(Section):
     """`[sources.X]`: where authors are looked for."""
 
     threadreader: ThreadReaderSource = ThreadReaderSource()
+    fxtwitter: FxTwitterSource = FxTwitterSource()
+    bluesky: BlueskySource = BlueskySource()
+    mastodon: MastodonSource = MastodonSource()
+    syndication: SyndicationSource = SyndicationSource()
 
 
 class Follow(Section, NoticeKeys):
     """`[[follow]]`: an author, or several addresses of one; and what is said of their notices alone."""
 
     author: tuple[str, ...]
+    source: str = ""
     channels: tuple[str, ...] = ()
     archive_media: bool | None = None
 
@@ -517,6 +534,13 @@ class Follow(Section, NoticeKeys):
     @classmethod
     def _one_or_more(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("source")
+    @classmethod
+    def _is_a_source(cls, value: str) -> str:
+        if value and value not in Sources.model_fields:
+            raise ValueError(f'"{value}" is no source; it is one of {", ".join(Sources.model_fields)}')
+        return value
 
     @field_validator("author")
     @classmethod
@@ -578,7 +602,7 @@ class Settings(BaseSettings):
             if name not in self.channels:
                 yield f'{where}: there is no channel "{name}"{_nearest(name, self.channels)}'
 
-    def policies(self, locate: Callable[[str], str]) -> Policies:
+    def policies(self, locate: Locate) -> Policies:
         """What was said about notices. `locate` gives the id of an address's feed, "" if only a site knows it."""
         default = Policy(zone=self.zone)
         return Policies(
@@ -597,7 +621,7 @@ class Settings(BaseSettings):
         for name, channel in self.channels.items():
             yield from (f"[channels.{name}] {r}" for r in _remarks(channel, channel.policy(default), known_languages))
         for follow in self.follow:
-            rule = _rule(follow, lambda _: "")
+            rule = _rule(follow, lambda *_: "")
             there = [channel.policy(default) for name, channel in self.channels.items() if rule.leads_to(name)]
             found = (r for own in there for r in _remarks(follow, rule.over(own), known_languages))
             yield from (f"[[follow]] {follow.author[0]} {remark}" for remark in dict.fromkeys(found))
@@ -644,10 +668,10 @@ def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _rule(follow: Follow, locate: Callable[[str], str]) -> Rule:
+def _rule(follow: Follow, locate: Locate) -> Rule:
     return Rule(
         addresses=follow.author,
-        feed_ids=frozenset(filter(None, map(locate, follow.author))),
+        feed_ids=frozenset(filter(None, (locate(address, follow.source) for address in follow.author))),
         channels=follow.channels,
         said=follow.said(),
         archive_media=follow.archive_media,

@@ -124,6 +124,7 @@ def _bound_marks(text: str) -> str:
 _MENTION = re.compile(r"@([\w.@-]{1,300}+)\s*+")
 
 
+_LONGEST_WARNING = 200
 LONGEST_POST = 16_000
 """How much of a post is read, in characters; no message shows as much."""
 
@@ -138,7 +139,12 @@ def words_of(post: Post, most: int = LONGEST_POST) -> str:
     at = 0
     while handles and (mention := _MENTION.match(text, at)) and mention[1].casefold() in handles:
         at = mention.end()
-    return text[at:]
+    return f"{warning_of(post)}\n{text[at:]}" if post.warning else text[at:]
+
+
+def warning_of(post: Post) -> str:
+    """What stands in the place of, or over, a post that its author hides; "" of one that is not hidden."""
+    return f"[Content warning: {shorten(one_line(post.warning), _LONGEST_WARNING)}]" if post.warning else ""
 
 
 # -- links -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from bot.errors import (
     ChannelError,
     ChannelRejected,
     DeliveryInDoubt,
+    FeedEnded,
     FeedGone,
     HostDown,
     HostHeld,
@@ -24,7 +25,9 @@ from bot.errors import (
     SourceUnreachable,
     StoreError,
     TemporarySourceError,
+    WrongAuthor,
 )
+from bot.finding import Finder
 from bot.follow import Follower
 from bot.inspection import Inspector
 from bot.model import (
@@ -74,7 +77,8 @@ class Clock:
 class Thread:
     """A thread on the fake site; of every author there, unless `author` names one.
 
-    `edited` are posts with other words, `hidden` those that its page does not show.
+    `edited` are posts with other words, `hidden` those that its page does not show. `words`: what its posts are about,
+    where that is not its key; `latest`: when its newest post was written, where the site says that.
     """
 
     key: str
@@ -86,6 +90,8 @@ class Thread:
     author: str = ""
     edited: dict[int, str] = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    words: str = ""
+    latest: datetime | None = None
 
 
 @dataclass
@@ -100,6 +106,9 @@ class Site:
     thread_fault: str = ""
     not_before: datetime | None = None
     lies_304: bool = False
+    moved_to: str = ""
+    fresh_until: datetime | None = None
+    ordered: bool = False
     shuffled: bool = False
     requests: list[str] = field(default_factory=list)
 
@@ -118,23 +127,22 @@ class Site:
 class FakeSource:
     """A source over a `Site`: conditional, paged, expandable."""
 
-    kind = "fake"
-
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, kind: str = "fake") -> None:
         self.site = site
+        self.kind = kind
 
     def locate(self, address: str) -> Located | None:
         name = address.removeprefix("https://fake.example/").removeprefix("@").casefold()
         if not name.isidentifier():
             return None
-        return Located(source=self.kind, feed_id=f"fake:{name}", handle=name)
+        return Located(source=self.kind, feed_id=f"{self.kind}:{name}", handle=name)
 
     async def resolve(self, address: str) -> Resolved:
         located = self.locate(address)
         assert located is not None
         self._misbehave(located.feed_id, self.site.fault)
         author = Author(handle=located.handle)
-        return Resolved(feed=Feed(id=located.feed_id, source="fake", address=f"@{located.handle}", author=author))
+        return Resolved(feed=Feed(id=located.feed_id, source=self.kind, address=f"@{located.handle}", author=author))
 
     async def check(self) -> None:
         self._misbehave("", self.site.fault)
@@ -162,9 +170,10 @@ class FakeSource:
         whole = entry_of(thread, entry.feed_id)
         first = thread.first_post or thread.key
         shown = (n for n in range(thread.posts) if n not in thread.hidden)
-        posts = tuple(Post(id=f"{first}.{n}", text=thread.edited.get(n, f"post {n} of {thread.key}")) for n in shown)
+        about = thread.words or thread.key
+        posts = tuple(Post(id=f"{first}.{n}", text=thread.edited.get(n, f"post {n} of {about}")) for n in shown)
         aliases = (thread.first_post,) if thread.first_post else ()
-        return replace(whole, posts=posts, aliases=aliases, whole=True)
+        return replace(whole, posts=posts, aliases=aliases, whole=True, latest=thread.latest)
 
     def _page(self, feed: Feed, threads: list[Thread], cursor: Cursor) -> Fetched:
         page = threads[: self.site.page_size]
@@ -172,7 +181,15 @@ class FakeSource:
         if self.site.shuffled:
             page = page[::-1]
         entries = tuple(entry_of(thread, feed.id) for thread in page)
-        return Fetched(entries=entries, cursor=cursor, older=older, author=feed.author)
+        return Fetched(
+            entries=entries,
+            cursor=cursor,
+            older=older,
+            author=feed.author,
+            ordered=self.site.ordered,
+            moved_to=self.site.moved_to,
+            not_before=self.site.fresh_until,
+        )
 
     def _misbehave(self, feed_id: str, fault: str) -> None:
         fault = self.site.faults.get(feed_id, fault)
@@ -186,6 +203,10 @@ class FakeSource:
             raise HostHeld(feed_id, "fake.example asked for a pause", not_before=self.site.not_before)
         if fault == "dead":
             raise HostDown(feed_id, "fake.example did not answer others", until=self.site.not_before or START)
+        if fault == "ended":
+            raise FeedEnded(feed_id, "fake.example says that the page is gone for good (410)")
+        if fault == "stranger":
+            raise WrongAuthor(feed_id, "@ann belongs to somebody else now")
         if fault == "login":
             raise SourceRefused(feed_id, "fake.example wants a login")
         if fault == "bug":
@@ -204,7 +225,7 @@ def entry_of(thread: Thread, feed_id: str = "fake:ann") -> Entry:
         title=f"Thread {thread.key}",
         published=thread.published,
         post_count=thread.posts,
-        posts=(Post(id=f"{thread.key}.0", text=f"post 0 of {thread.key}"),),
+        posts=(Post(id=f"{thread.key}.0", text=f"post 0 of {thread.words or thread.key}"),),
     )
 
 
@@ -255,7 +276,7 @@ class CrashingStore:
     """A store whose `fuse`-th write kills the process: before it is done, or just after. `writes` names them all."""
 
     WRITES = frozenset(
-        {"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "alert", "amend"}
+        {"commit", "claim", "settle", "follow", "unsubscribe", "drop", "prune", "set_paused", "join", "alert", "amend"}
     )
 
     def __init__(self, behind: Any, fuse: int = -1, *, after: bool = False) -> None:
@@ -315,6 +336,7 @@ class World:
     policies: Policies = field(default_factory=Policies)
     zone: tzinfo = UTC
     chance: float = 0.5
+    others: dict[str, Site] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.channels = self.channels or (FakeChannel(clock=self.clock),)
@@ -323,7 +345,7 @@ class World:
 
     def build(self) -> None:
         """Start the program, as after a restart: everything but store, site and channels is new."""
-        sources = {"fake": self.source}
+        sources = {"fake": self.source, **{kind: FakeSource(site, kind) for kind, site in self.others.items()}}
         names = tuple(channel.name for channel in self.channels)
         self.router = Router(channels=names, policies=self.policies)
         self.poller = Poller(
@@ -344,7 +366,7 @@ class World:
             monotonic=self.clock.seconds,
             chance=lambda: self.chance,
         )
-        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=self.zone)
+        self.follower = Follower(store=self.store, finder=Finder(sources=sources), poller=self.poller, zone=self.zone)
         lanes = [
             Lane(self.dispatcher, c, monotonic=self.clock.seconds, sleep=self.clock.sleep) for c in self.channels
         ]

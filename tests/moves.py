@@ -10,6 +10,7 @@ from typing import Any, cast
 from bot import importing
 from bot.app import App
 from bot.exchange import whole
+from bot.finding import Finder
 from bot.orders import Moved, Restore
 from tests.fakes import World
 
@@ -25,7 +26,7 @@ async def imported(world: World, text: str, to: Any) -> Moved:
     app = SimpleNamespace(
         store=to,
         clock=world.clock,
-        sources={"fake": world.source},
+        finder=Finder(sources={"fake": world.source}),
         channels={channel.name: channel for channel in world.channels},
         declared=(),
     )

@@ -23,7 +23,8 @@ from bot.commands.setting import named_channels, require_channels
 from bot.errors import OrderRefused, SettingsError, Unreadable
 from bot.exchange import detect, handles, listed, mastodon_csv, opml, whole, x_archive
 from bot.exchange.wanted import Reading, Wanted
-from bot.follow import locate
+from bot.finding import Finder
+from bot.importing import followed
 from bot.model import Feed, Record
 from bot.orders import Import, Imported, Moved, Restore
 from bot.protocols import Store
@@ -231,10 +232,9 @@ async def _preview(reading: Reading, settings: Settings) -> int:
     http = build_http(settings)
     store = await open_store(settings, read_only=True)
     try:
-        sources = build_sources(settings, http)
+        finder = Finder(sources=build_sources(settings, http))
         feeds = [feed for feed, _ in await store.feeds()]
-        there = {name for feed in feeds for name in (feed.id, feed.address)}
-        rows = [_previewed(wanted, there, lambda address: locate(sources, address).feed_id) for wanted in reading.once]
+        rows = [_previewed(wanted, feeds, finder) for wanted in reading.once]
     finally:
         await store.close()
         await http.close()
@@ -242,10 +242,9 @@ async def _preview(reading: Reading, settings: Settings) -> int:
     return 1 if reading.problems or any(row[0] == "not known" for row in rows) else 0
 
 
-def _previewed(wanted: Wanted, there: set[str], feed_id: Callable[[str], str]) -> tuple[str, str, str, str]:
+def _previewed(wanted: Wanted, feeds: Iterable[Feed], finder: Finder) -> tuple[str, str, str, str]:
     try:
-        already = wanted.address in there or feed_id(wanted.address) in there
-        what = "followed already" if already else "to follow"
+        what = "followed already" if followed(feeds, finder, wanted.address) else "to follow"
     except SettingsError:
         what = "not known"
     return what, wanted.address, wanted.title, " / ".join(wanted.folder)

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import suppress
 from datetime import date, tzinfo
 
 from bot import show, times
 from bot.commands.ordering import ordered
 from bot.commands.setting import named_channels, require_channels
 from bot.model import Backfill
-from bot.orders import Follow, Followings, Introduced, Named, Names, Pause, Resume, Unfollow
+from bot.orders import (
+    Find,
+    Findings,
+    Follow,
+    Followings,
+    Introduced,
+    Named,
+    Names,
+    Pause,
+    Resume,
+    Unfollow,
+    Whereabouts,
+)
 from bot.settings import Settings
+from bot.threads import Threads
+
+ANSWER_WITHIN = 300.0
+"""Seconds that a person may take to choose."""
 
 
 def backfill(text: str) -> Backfill:
@@ -26,8 +44,16 @@ async def follow(args: argparse.Namespace, settings: Settings) -> int:
     """Subscribe to authors, show what was found, and say what will happen next."""
     require_channels(args, settings)
     channels = named_channels(settings, args.channel) if args.channel else []
-    order = Follow(addresses=tuple(args.address), channels=tuple(channels), backfill=args.backfill)
-    with show.progress(f"Looking for {', '.join(args.address)} …"):
+    found = [place for address in args.address if (place := await _found(settings, address, args.source))]
+    if not found:
+        return 1
+    order = Follow(
+        addresses=tuple(place.address for place in found),
+        channels=tuple(channels),
+        backfill=args.backfill,
+        found=tuple(place.found for place in found),
+    )
+    with show.progress("Looking at the newest threads …"):
         done = await ordered(settings, order, Followings)
     for introduced in done.authors:
         _introduce(introduced, settings.zone)
@@ -36,7 +62,43 @@ async def follow(args: argparse.Namespace, settings: Settings) -> int:
     if any(not introduced.problems for introduced in done.authors):
         _what_next(args.backfill)
     failed = any(introduced.problems for introduced in done.authors) or any(notice.error for notice in done.notices)
-    return 1 if failed else 0
+    return 1 if failed or len(found) < len(args.address) else 0
+
+
+async def _found(settings: Settings, address: str, source: str) -> Whereabouts | None:
+    """Whom an address means, shown before anything is kept; None, and why, if it means nobody, or nobody chose."""
+    with show.progress(f"Looking for {address} …"):
+        findings = await ordered(settings, Find(addresses=(address,), source=source), Findings)
+    place = findings.places[0]
+    if place.options:
+        chosen = await _chosen(place)
+        return await _found(settings, chosen, "") if chosen else None
+    for problem in place.problems:
+        show.problem(problem)
+    if place.problems:
+        return None
+    show.line(f"Found {place.author} at {place.source}{f': {place.url}' if place.url else ''}")
+    return place
+
+
+async def _chosen(place: Whereabouts) -> str:
+    """Which of several a person means; "" where nobody can be asked, or answers."""
+    for problem in place.problems:
+        show.problem(problem)
+    for number, option in enumerate(place.options, 1):
+        show.note(f"  {number}. {option.title or option.address}  (keepcurrent follow {option.address})")
+    if not (sys.stdin.isatty() and show.is_terminal(sys.stderr)):
+        return ""
+    show.note(f"Which one? 1 to {len(place.options)}, or nothing for none:")
+    answer = await _answer()
+    return place.options[int(answer) - 1].address if answer in map(str, range(1, len(place.options) + 1)) else ""
+
+
+async def _answer() -> str:
+    job = Threads("answer", most=1).start(sys.stdin.readline)
+    with suppress(TimeoutError):
+        await job.wait(ANSWER_WITHIN)
+    return str(job.result or "").strip()
 
 
 def _introduce(found: Introduced, zone: tzinfo) -> None:

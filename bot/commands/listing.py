@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from bot import show, times
+from bot.alerts import stand_ins
 from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
 from bot.compose import alert_title
@@ -75,9 +76,11 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     async with reading(settings) as store:
         feeds = await store.feeds()
     if args.json:
-        show.document({"authors": [_author(feed, state) for feed, state in feeds]})
+        others = stand_ins(feeds)
+        show.document({"authors": [_author(feed, state, others.get(feed.id)) for feed, state in feeds]})
         return 0
     time, zone = now(), settings.zone
+    others = stand_ins(feeds)
     show.table(
         ("author", "source", "last check", "next check", "newest thread", "state"),
         [
@@ -85,9 +88,9 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
                 feed.author.label,
                 feed.source,
                 times.when(state.last_polled_at, time),
-                "paused" if feed.paused else times.when(state.next_poll_at or time, time),
+                _next_check(feed, state, time),
                 times.moment(state.newest_at, zone),
-                author_state(feed, state, zone),
+                author_state(feed, state, zone, others.get(feed.id)),
             )
             for feed, state in feeds
         ],
@@ -99,19 +102,28 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def author_state(feed: Feed, state: FeedState, zone: tzinfo) -> str:
-    """How it goes with an author, in words."""
+def _next_check(feed: Feed, state: FeedState, time: datetime) -> str:
     if feed.paused:
         return "paused"
-    if state.failures:
-        often = f"{state.failures} times in a row" if state.failures > 1 else "once"
-        answered = state.last_success_at
-        since = f"since {times.moment(answered, zone)}" if answered else "from the first look on"
-        return f"failed {often} {since}: {state.last_error}"
-    return "ok" if state.baselined else "not looked at yet"
+    return "never" if state.fault == "ended" else times.when(state.next_poll_at or time, time)
 
 
-def _author(feed: Feed, state: FeedState) -> dict[str, object]:
+def author_state(feed: Feed, state: FeedState, zone: tzinfo, other: Feed | None = None) -> str:
+    """How it goes with an author, in words. `other`: the feed of the same person that is read meanwhile."""
+    if feed.paused:
+        return "paused"
+    if not state.failures:
+        return "ok" if state.baselined else "not looked at yet"
+    meanwhile = f"; {other.address} ({other.source}) stands in" if other else ""
+    if state.fault == "ended":
+        return f"has ended: {state.last_error}{meanwhile}"
+    often = f"{state.failures} times in a row" if state.failures > 1 else "once"
+    answered = state.last_success_at
+    since = f"since {times.moment(answered, zone)}" if answered else "from the first look on"
+    return f"failed {often} {since}: {state.last_error}{meanwhile}"
+
+
+def _author(feed: Feed, state: FeedState, other: Feed | None) -> dict[str, object]:
     return {
         "id": feed.id,
         "address": feed.address,
@@ -120,7 +132,10 @@ def _author(feed: Feed, state: FeedState) -> dict[str, object]:
         "paused": feed.paused,
         "last_check": times.rfc3339(state.last_polled_at),
         "last_success": times.rfc3339(state.last_success_at),
-        "next_check": None if feed.paused else times.rfc3339(state.next_poll_at),
+        "person": feed.person or None,
+        "ended": state.fault == "ended",
+        "stands_in": other.id if other else None,
+        "next_check": None if feed.paused or state.fault == "ended" else times.rfc3339(state.next_poll_at),
         "newest_thread": state.newest_key or None,
         "newest_published": times.rfc3339(state.newest_at),
         "failures": state.failures,
@@ -138,11 +153,14 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         chosen = find(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
-        known = await store.threads(chosen.id if chosen else None)
+        known = await _threads_of(store, feeds.values(), chosen)
         fates = _fates(await outbox_rows(store, settings))
         if args.search:
             with show.progress("searching …"):
-                search = await store.search(args.search, chosen.id if chosen else None)
+                search = await store.search(args.search, chosen.id if chosen and not chosen.person else None)
+            if chosen is not None:
+                mine = {thread.feed_id for thread in known}
+                search = replace(search, found=tuple(one for one in search.found if one.entry.feed_id in mine))
             _show_found(args, settings, search, _Listed(feeds, {(k.feed_id, k.key): k for k in known}, fates))
             return 0
     rows = [(thread, feeds[thread.feed_id], _fate(thread, fates)) for thread in known if thread.feed_id in feeds]
@@ -165,6 +183,14 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         empty="No thread is known yet.",
     )
     return 0
+
+
+async def _threads_of(store: Store, feeds: Iterable[Feed], chosen: Feed | None) -> Sequence[Known]:
+    """The threads of a person, in all places, or of everybody; the newest first."""
+    if chosen is None or not chosen.person:
+        return await store.threads(chosen.id if chosen else None)
+    mine = {feed.id for feed in feeds if feed.person == chosen.person}
+    return [thread for thread in await store.threads() if thread.feed_id in mine]
 
 
 Fates = dict[tuple[str, str], list[str]]
@@ -200,6 +226,8 @@ def _thread(thread: Known, feed: Feed, fate: str) -> dict[str, object]:
         "gone": times.rfc3339(thread.gone_at),
         "state": fate,
         "copy": thread.copy or None,
+        "also": list(thread.also),
+        "same_as": thread.same_as or None,
     }
 
 
@@ -265,6 +293,8 @@ def _found(found: Found, listed: _Listed) -> dict[str, object]:
         "gone": times.rfc3339(known.gone_at) if known else None,
         "state": listed.state(entry),
         "copy": (known.copy or None) if known else None,
+        "also": list(known.also) if known else [],
+        "same_as": (known.same_as or None) if known else None,
         "match": found.line,
     }
 

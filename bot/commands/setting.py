@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ from bot import show
 from bot.app import App, build_channels, build_http, build_sources, now, open_app, open_store
 from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
-from bot.follow import locate
+from bot.finding import Finder
 from bot.language import known_languages
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Post
 from bot.outbox import WAITING, stranded
@@ -149,7 +150,10 @@ async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
         sources = build_sources(settings, http)
         for problem in wrong_addresses(settings):
             yield False, problem
+        used = await _used_sources(settings, Finder(sources=sources))
         for kind, source in sources.items():
+            if kind not in used:
+                continue
             try:
                 await source.check()
             except SourceError as error:
@@ -160,13 +164,26 @@ async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
         await http.close()
 
 
+async def _used_sources(settings: Settings, finder: Finder) -> set[str]:
+    """The sources that somebody who is followed, or declared, is read at; without anybody the first one."""
+    pairs = [(address, follow.source) for follow in settings.follow for address in follow.author]
+    used = {found.located.source for pair in pairs if (found := finder.first(*pair)) is not None}
+    with suppress(StoreError):
+        store = await open_store(settings, read_only=True)
+        try:
+            used |= {feed.source for feed, _ in await store.feeds()}
+        finally:
+            await store.close()
+    return used or set(list(finder.sources)[:1])
+
+
 def wrong_addresses(settings: Settings) -> Iterator[str]:
     """Name each declared address that no source knows, without asking anybody."""
-    sources = build_sources(settings, build_http(settings))
+    finder = Finder(sources=build_sources(settings, build_http(settings)))
     for follow in settings.follow:
         for address in follow.author:
             try:
-                locate(sources, address)
+                finder.candidates(address, follow.source)
             except SettingsError as error:
                 yield f"[[follow]] {error}"
 

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 from bot import render, show
 from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
-from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
+from bot.errors import (
+    ChannelError,
+    FeedGone,
+    NoPdf,
+    NotFound,
+    ParseError,
+    SettingsError,
+    SourceError,
+    SourceRefused,
+    StoreError,
+)
 from bot.facts import facts_of
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
@@ -86,18 +96,18 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _find(app: App, address: str) -> _Found:
     """The thread as its page has it now, else as it is kept. Raises `SourceError`, `SettingsError`."""
-    located = next((found for source in app.sources.values() if (found := source.locate(address))), None)
+    places = _places(app, address)
     kept = None
-    if located is None or not located.thread_key:
+    if not places:
         kept = await _kept(app.settings, address.strip())
         if kept is None:
             raise SettingsError(f"{address} is no thread; one looks like https://…/thread/ID.html, or is an id alone")
-        located = _where(kept.known)
+        places = (_where(kept.known),)
     try:
         with show.progress("Reading the thread …"):
-            return _Found(entry=await _read(app, located, address if "/" in address else ""), read_at=now())
+            return _Found(entry=await _read_first(app, places, address if "/" in address else ""), read_at=now())
     except SourceError as error:
-        kept = kept or await _kept(app.settings, located.thread_key, located.feed_id)
+        kept = kept or await _kept(app.settings, places[0].thread_key, places[0].feed_id)
         if kept is None or kept.copy is None:
             raise
         copy = _as_kept(kept.copy, kept.known, error, app.settings)
@@ -107,8 +117,7 @@ async def _find(app: App, address: str) -> _Found:
 
 async def _find_version(app: App, address: str, version: int) -> _Found:
     """The kept copy as it was in that version. Raises `NotFound`, `StoreError`."""
-    located = next((place for source in app.sources.values() if (place := source.locate(address))), None)
-    key = located.thread_key if located is not None and located.thread_key else address.strip()
+    key = app.finder.thread_key(address)
     store = await open_store(app.settings, read_only=True)
     try:
         thread = await known_thread(store, key)
@@ -121,6 +130,26 @@ async def _find_version(app: App, address: str, version: int) -> _Found:
     read_at = copy.read_at or known.first_seen
     day = read_at.astimezone(app.settings.zone).date().isoformat()
     return _Found(entry=copy, read_at=read_at, note=f"Version {version} of {known.version}, as it was kept on {day}.")
+
+
+def _places(app: App, address: str) -> tuple[Located, ...]:
+    """Where the thread that an address names may be read, in the order in which that is tried."""
+    try:
+        found = app.finder.candidates(address)
+    except SettingsError:
+        return ()
+    return tuple(one.located for one in found if one.located.thread_key)
+
+
+async def _read_first(app: App, places: Sequence[Located], url: str) -> Entry:
+    """The thread from the first place that has it. Raises what the first one said."""
+    said: SourceError | None = None
+    for located in places:
+        try:
+            return await _read(app, located, url)
+        except (FeedGone, SourceRefused, ParseError) as error:
+            said = said or error
+    raise said or SourceError("", "there is no place to read it at")
 
 
 def _where(known: Known) -> Located:

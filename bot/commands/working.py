@@ -14,7 +14,7 @@ from bot.app import now, open_app, open_store
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
 from bot.commands.setting import require_channels
-from bot.follow import matching
+from bot.finding import matching
 from bot.model import Changes, Delivery, Feed
 from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
@@ -111,7 +111,8 @@ async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) ->
             feeds = {feed.id: feed for feed, _ in await store.feeds()}
             who = await choose(order, app)
             looks = [(feeds[id_], *look) for id_ in who.feed_ids if (look := await app.poller.look(id_)) is not None]
-            unknown = [d.address for d in app.declared if matching(feeds.values(), app.sources, d.address) is None]
+            declared = [address for one in app.declared for address in one.addresses]
+            unknown = [address for address in declared if matching(feeds.values(), app.finder, address) is None]
             waiting = rows_of(await store.deliveries(WAITING))
     finally:
         await store.close()

@@ -12,6 +12,7 @@ from datetime import tzinfo
 
 from bot.compose.fit import fit, fit_line
 from bot.compose.forms import Kind, rendering, size_of
+from bot.compose.hidden import covered
 from bot.compose.titles import alert_title, title_of
 from bot.compose.told import told_of
 from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, most_told, most_weight, view_of
@@ -27,6 +28,7 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
 
     `policies[i]` is for `batch.items[i]`; where there is none, notices are as they are by default.
     """
+    batch = covered(batch)
     told = told_of(batch, policies)
     alone = told[0] if len(told) == 1 else None
     tame = Tamer(limits.pings)

@@ -148,7 +148,7 @@ def _leaner(story: Story) -> Iterator[Story]:
 def _without_surroundings(story: Story) -> Story:
     more = story.more_links + len(story.links)
     return replace(
-        story, pictures="", picture="", alt="", quotes=(), more_quotes=0, links=(), more_links=more, names=""
+        story, also=(), pictures="", picture="", alt="", quotes=(), more_quotes=0, links=(), more_links=more, names=""
     )
 
 

@@ -33,6 +33,7 @@ _FEW_LINKS = 20
 _MOST_NAMES = 8
 """Hashtags, and people, that are named; the others are counted."""
 _MOST_QUOTES = 3
+_MOST_PLACES = 3
 _MOST_SUMMED_UP, _MOST_OF_ONE = 200_000, 50_000
 """What is looked at for what threads say, of all of a message and of each, by its weight (`room`)."""
 _MOST_COUNTED = 400_000
@@ -61,7 +62,8 @@ class Link:
 class Story:
     """One thread, told. `total`: how many posts there are to tell; `cut`: some posts are not said whole.
 
-    `rest` says how much is left out, `rest_at` where it stands. `picture` is an address that may be shown.
+    `also`: where else the thread stands. `rest` says how much is left out, `rest_at` where it stands. `picture` is an
+    address that may be shown.
     """
 
     number: int = 0
@@ -70,6 +72,7 @@ class Story:
     news: str = ""
     byline: str = ""
     link: str = ""
+    also: tuple[str, ...] = ()
     words: tuple[Words, ...] = ()
     total: int = 0
     cut: bool = False
@@ -168,7 +171,7 @@ def _story(told: Told, frame: Frame) -> Story:
     """A thread by itself, with all that stands round its words: of one that has grown, round the new ones."""
     story = _in_short(told, frame, facts_of(told.entry))
     facts = facts_of(replace(told.entry, posts=_fresh(told)))
-    seen = {story.link, *_links_said(story, frame.form)}
+    seen = {story.link, *story.also, *_links_said(story, frame.form)}
     links = [Link(host=frame.tame.line(host, LONGEST_LINE), url=frame.tame.link(url)) for url, host in facts.links]
     quotes = [link for link in map(frame.tame.link, facts.quotes) if link and link not in seen]
     links = [link for link in links if link.url and link.url not in seen and link.url not in quotes]
@@ -198,6 +201,7 @@ def _in_short(told: Told, frame: Frame, facts: Facts) -> Story:
         news=_news(told, frame),
         byline=" · ".join(filter(None, (frame.tame.label(told.author), *_byline(told, facts, frame)))),
         link=link,
+        also=tuple(filter(None, map(frame.tame.link, told.entry.also)))[:_MOST_PLACES],
         words=words,
         total=total,
         cut=cut,
@@ -387,6 +391,7 @@ def _links_said(story: Story, form: Form) -> set[str]:
 
 def _links_in(story: Story) -> Iterator[str]:
     yield from _linked((story.heading, *(words.text for words in story.words)))
+    yield from story.also
     yield from story.quotes
     yield from (link.url for link in story.links)
 

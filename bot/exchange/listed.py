@@ -40,7 +40,7 @@ def _outline(feed: Feed, folder: tuple[str, ...]) -> Outline:
     return Outline(
         title=title(feed),
         xml_url=url,
-        html_url=feed.author.url or (feed.url if web(feed.url) else ""),
+        html_url=feed.author.url or (feed.url if web(feed.url) and feed.url != url else ""),
         folder=folder,
         address="" if feed.source == "syndication" and url else feed.address,
         kind="rss" if url else "",
@@ -57,10 +57,10 @@ def feed_url(feed: Feed) -> str:
     name = feed.id.removeprefix(f"{feed.source}:")
     match feed.source:
         case "syndication":
-            url = feed.address.removeprefix("syndication:")
-            return url if web(url) else ""
+            # Where it is read now: it may have moved since.
+            return next((url for url in (feed.url, feed.address.removeprefix("syndication:")) if web(url)), "")
         case "mastodon":
-            user, _, host = name.partition("@")
+            user, _, host = account(feed).partition("@")
             return f"https://{host}/@{user}.rss" if host else ""
         case "bluesky":
             return f"https://bsky.app/profile/{feed.author.key or name}/rss"
@@ -70,5 +70,5 @@ def feed_url(feed: Feed) -> str:
 
 def account(feed: Feed) -> str:
     """`user@host` of an author on Mastodon, "" for one elsewhere."""
-    name = feed.id.removeprefix("mastodon:")
-    return name if feed.source == "mastodon" and "@" in name else ""
+    names = (feed.author.handle, feed.id.removeprefix("mastodon:")) if feed.source == "mastodon" else ()
+    return next((name for name in names if "@" in name), "")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.markdown import link, literal, prose
 from bot.model import Author, Entry, Media, Post
 from bot.render.look import Look
-from bot.text import clean, json_document, one_line
+from bot.text import clean, json_document, one_line, warning_of
 from bot.times import moment, rfc3339
 
 
@@ -23,6 +23,7 @@ def as_json(entry: Entry, look: Look) -> str:
             "text": post.text,
             "links": list(post.links),
             "media": [{"kind": media.kind, "url": media.url, "alt": media.alt} for media in post.media],
+            **({"warning": post.warning} if post.warning else {}),
         }
         for post in entry.posts
     ]
@@ -75,9 +76,9 @@ def _clean_media(media: Media) -> Media:
 
 def _with_media(post: Post) -> str:
     media = (f"[{m.kind}{f': {m.alt}' if m.alt else ''}] {m.url}" for m in post.media)
-    return "\n".join((post.text, *media)).strip()
+    return "\n".join((warning_of(post), post.text, *media)).strip()
 
 
 def _markdown_post(post: Post) -> str:
     media = (f"{literal(m.alt or m.kind)}: {link(m.url)}" for m in post.media)
-    return "\n\n".join((prose(post.text), *media)).strip()
+    return "\n\n".join((literal(warning_of(post)), prose(post.text), *media)).strip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -127,6 +127,8 @@ class Index:
         self.polls: Timeline[float] = Timeline()
         self.looks: Timeline[float] = Timeline()
         self.paused: set[str] = set()
+        self.persons: dict[str, set[str]] = {}
+        self._person_of: dict[str, str] = {}
         self.threads: dict[str, list[str]] = {}
         self.aliases: dict[str, str] = {}
         self.subscriptions: dict[str, set[str]] = {}
@@ -142,7 +144,7 @@ class Index:
             case "feeds":
                 self._feed(doc_id, after)
             case "states":
-                self.polls.set(doc_id, None if after is None else json.loads(after).get("next", LONG_AGO))
+                self.polls.set(doc_id, None if after is None else _poll_due(json.loads(after)))
             case "subscriptions":
                 self._subscription(doc_id, before, after)
             case "threads":
@@ -185,11 +187,28 @@ class Index:
                 return
             yield when, name
 
+    def siblings(self, feed_id: str) -> tuple[str, ...]:
+        """The other feeds of the same person."""
+        person = self._person_of.get(feed_id, "")
+        return tuple(sorted(self.persons.get(person, set()) - {feed_id}))
+
     def _feed(self, feed_id: str, after: str | None) -> None:
-        if after is not None and json.loads(after).get("paused"):
+        document = {} if after is None else json.loads(after)
+        if document.get("paused"):
             self.paused.add(feed_id)
         else:
             self.paused.discard(feed_id)
+        self._set_person(feed_id, document.get("person", ""))
+
+    def _set_person(self, feed_id: str, person: str) -> None:
+        before = self._person_of.pop(feed_id, "")
+        if before:
+            self.persons[before].discard(feed_id)
+        if before and not self.persons[before]:
+            del self.persons[before]
+        if person:
+            self._person_of[feed_id] = person
+            self.persons.setdefault(person, set()).add(feed_id)
 
     def _subscription(self, doc_id: str, before: str | None, after: str | None) -> None:
         feed_id = json.loads(after or before or "{}")["feed"]
@@ -258,3 +277,9 @@ class Index:
         number = self._written if known is None else known.number
         self.places[doc_id] = place = Place(document["created"], number)
         return place
+
+
+def _poll_due(state: Mapping[str, Any]) -> float | None:
+    """As `rules.poll_due`, of a document."""
+    due: float = state.get("next", LONG_AGO)
+    return None if state.get("fault") == "ended" else due

@@ -122,6 +122,11 @@ class Ledger:
         if feed is not None:
             self._put_feed(replace(feed, paused=paused))
 
+    def join(self, feed_id: str, person: str) -> None:
+        feed = self._feed(feed_id)
+        if feed is not None and feed.person != person:
+            self._put_feed(replace(feed, person=person))
+
     # -- polling ----------------------------------------------------------------------------------
 
     def due_feeds(self, now: datetime) -> tuple[str, ...]:
@@ -137,6 +142,7 @@ class Ledger:
             state=self._state(feed_id),
             subscriptions=tuple(subscriptions),
             has_known=feed_id in self._index.threads,
+            siblings=tuple(self._feed_there(other) for other in self._index.siblings(feed_id)),
         )
 
     def known(self, feed_id: str, ids: Iterable[str]) -> dict[str, Known]:
@@ -175,7 +181,8 @@ class Ledger:
             if rules.accepts(self._delivery(delivery.id)):
                 self._put_delivery(delivery)
         for known in rules.booked(changes, withdrawn, self._thread_of):
-            self._put_thread(known)
+            if known.feed_id in self._texts(FEEDS):
+                self._put_thread(known)
 
     def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return tuple(self._thread(doc_id) for doc_id in self._index.due_looks(now))
@@ -256,10 +263,11 @@ class Ledger:
         ids = delivery.feed_id, delivery.entry_key
         feed = self._feed(delivery.feed_id) or rules.forgotten(delivery.feed_id)
         entry, before = rules.told_by(delivery, lambda version: self._readable(*ids, version))
+        known = self._thread_of(ids)
         return Item(
             delivery=delivery,
             feed=feed,
-            entry=entry or rules.entry_without_content(delivery, self._thread_of(ids), feed),
+            entry=rules.standing(entry or rules.entry_without_content(delivery, known, feed), known),
             before=before,
             first=self._delivery(delivery.answers),
         )

@@ -89,6 +89,10 @@ class MemoryStore:
         if feed_id in self._feeds:
             self._feeds[feed_id] = replace(self._feeds[feed_id], paused=paused)
 
+    async def join(self, feed_id: str, person: str) -> None:
+        if feed_id in self._feeds:
+            self._feeds[feed_id] = replace(self._feeds[feed_id], person=person)
+
     # -- polling ----------------------------------------------------------------------------------
 
     async def due_feeds(self, now: datetime) -> tuple[str, ...]:
@@ -96,8 +100,9 @@ class MemoryStore:
 
     def _polls(self) -> Iterator[tuple[datetime, str]]:
         for feed_id, state in self._states.items():
-            if not self._feeds[feed_id].paused:
-                yield state.next_poll_at or rules.LONG_AGO, feed_id
+            due = rules.poll_due(state)
+            if due is not None and not self._feeds[feed_id].paused:
+                yield due, feed_id
 
     async def poll_input(self, feed_id: str) -> PollInput | None:
         if feed_id not in self._feeds:
@@ -107,7 +112,11 @@ class MemoryStore:
             state=_own(self._states[feed_id]),
             subscriptions=tuple(self._of(feed_id)),
             has_known=any(known.feed_id == feed_id for known in self._threads.values()),
+            siblings=tuple(self._siblings(self._feeds[feed_id])),
         )
+
+    def _siblings(self, feed: Feed) -> Iterator[Feed]:
+        return (other for _, other in sorted(self._feeds.items()) if rules.are_siblings(other, feed))
 
     async def known(self, feed_id: str, ids: Iterable[str]) -> Mapping[str, Known]:
         found = {}
@@ -140,7 +149,8 @@ class MemoryStore:
         self._save_threads(rules.booked(changes, withdrawn, self._threads.get))
 
     def _save_threads(self, threads: Iterable[Known]) -> None:
-        self._threads.update([((known.feed_id, known.key), known) for known in threads])
+        there = [known for known in threads if known.feed_id in self._feeds]
+        self._threads.update([((known.feed_id, known.key), known) for known in there])
 
     async def due_looks(self, now: datetime) -> tuple[Known, ...]:
         due = sorted((when, known.feed_id, known.key) for when, known in self._looks() if when <= now)
@@ -233,10 +243,11 @@ class MemoryStore:
         ids = delivery.feed_id, delivery.entry_key
         feed = self._feeds.get(delivery.feed_id) or rules.forgotten(delivery.feed_id)
         entry, before = rules.told_by(delivery, lambda version: self._content(*ids, version))
+        known = self._threads.get(ids)
         return Item(
             delivery=delivery,
             feed=feed,
-            entry=entry or rules.entry_without_content(delivery, self._threads.get(ids), feed),
+            entry=rules.standing(entry or rules.entry_without_content(delivery, known, feed), known),
             before=before,
             first=self._deliveries.get(delivery.answers),
         )

@@ -20,6 +20,7 @@ from bot.model import (
     DeliveryState,
     Entry,
     Feed,
+    FeedState,
     Found,
     Item,
     Known,
@@ -90,7 +91,8 @@ def booked(
             after = before
         books = before or after
         places = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
-        after = replace(after, copy="" if thread in kept else books.copy)
+        also = tuple(dict.fromkeys((*books.also, *after.also)))
+        after = replace(after, copy="" if thread in kept else books.copy, also=also)
         yield _with_books(after, places, books.pruned)
 
 
@@ -194,7 +196,17 @@ def followed(stored: Feed | None, given: Feed) -> Feed:
 
 def polled(feed: Feed, changes: Changes) -> Feed:
     """The feed after a commit."""
-    return feed if changes.author is None else replace(feed, author=changes.author)
+    return replace(feed, author=changes.author or feed.author, url=changes.moved_to or feed.url)
+
+
+def are_siblings(one: Feed, other: Feed) -> bool:
+    """Whether two feeds are one person's."""
+    return one.id != other.id and bool(one.person) and one.person == other.person
+
+
+def poll_due(state: FeedState) -> datetime | None:
+    """When the feed is to be polled; None: never, since its site says that there will be nothing."""
+    return None if state.fault == "ended" else state.next_poll_at or LONG_AGO
 
 
 def make_batch(of: Iterable[Item]) -> Batch:
@@ -215,6 +227,11 @@ def entry_without_content(delivery: Delivery, known: Known | None, feed: Feed) -
     if known is None:
         return Entry(feed_id=delivery.feed_id, key=delivery.entry_key, url="", author=feed.author)
     return known.as_entry(feed.author)
+
+
+def standing(entry: Entry, known: Known | None) -> Entry:
+    """A thread with the other places where it is known to stand."""
+    return entry if known is None or not known.also else replace(entry, also=known.also)
 
 
 def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:

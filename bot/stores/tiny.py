@@ -151,6 +151,9 @@ class TinyStore:
     async def set_paused(self, feed_id: str, paused: bool) -> None:
         await self._change(lambda: self._ledger.set_paused(feed_id, paused))
 
+    async def join(self, feed_id: str, person: str) -> None:
+        await self._change(lambda: self._ledger.join(feed_id, person))
+
     # -- polling ----------------------------------------------------------------------------------
 
     async def due_feeds(self, now: datetime) -> tuple[str, ...]:

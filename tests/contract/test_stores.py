@@ -73,6 +73,23 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await store.close()
 
 
+@pytest.fixture
+async def again(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Callable[[Store], Any]]:
+    """Closes a store and opens it again, where it lasts."""
+    opened: list[Store] = []
+
+    async def close_and_open(store: Store) -> Store:
+        if not isinstance(store, TinyStore):
+            return store
+        await store.close()
+        opened.append(await open_tiny(tmp_path / "data"))
+        return opened[-1]
+
+    yield close_and_open
+    for store in opened:
+        await store.close()
+
+
 def feed(feed_id: str = ANN, **more: Any) -> Feed:
     source, _, handle = feed_id.partition(":")
     return Feed(**{"id": feed_id, "source": source, "address": handle, "author": Author(handle=handle), **more})
@@ -403,7 +420,81 @@ async def test_pausing_changes_nothing_else(store: Store) -> None:
     assert await everything(store) == before
 
 
+async def test_feeds_of_one_person_know_each_other(store: Store, again: Any) -> None:
+    """Also after the store was opened again; nobody else does, and whoever leaves is alone."""
+    await followed(store, ANN, BOB, "a:eve")
+    await store.join(ANN, ANN)
+    await store.join(BOB, ANN)
+    store = await again(store)
+    ann, bob, eve = [await store.poll_input(feed_id) for feed_id in (ANN, BOB, "a:eve")]
+    await store.join(BOB, "")
+    alone = await store.poll_input(ANN)
+
+    assert ann and bob and eve and alone
+    assert [one.id for one in ann.siblings] == [BOB]
+    assert [one.id for one in bob.siblings] == [ANN]
+    assert eve.siblings == alone.siblings == ()
+
+
+async def test_who_was_forgotten_is_nobody_s_sibling(store: Store) -> None:
+    await followed(store, ANN, BOB)
+    for feed_id in (ANN, BOB):
+        await store.join(feed_id, ANN)
+    await store.unsubscribe([subscription(BOB).id])
+    ann = await store.poll_input(ANN)
+
+    assert ann
+    assert ann.siblings == ()
+
+
 # -- polling ------------------------------------------------------------------------------------------
+
+
+async def test_a_feed_that_has_ended_is_never_due(store: Store, again: Any) -> None:
+    """Nor is it what comes next; once that is taken back, it is due again."""
+    await followed(store, ANN)
+    ended = FeedState(feed_id=ANN, fault="ended", failures=1, next_poll_at=NOW - MINUTE)
+    await store.commit(Changes(feed_id=ANN, state=ended))
+    store = await again(store)
+    before = (await store.due_feeds(NOW), (await store.next_due()).feeds)
+    await store.amend([(ended, replace(ended, fault=""))])
+
+    assert before == ((), None)
+    assert await store.due_feeds(NOW) == (ANN,)
+
+
+async def test_a_feed_moves(store: Store) -> None:
+    """Its address changes, its id and author do not."""
+    await followed(store, ANN)
+    before = await store.poll_input(ANN)
+    await store.commit(Changes(feed_id=ANN, moved_to="https://new.example/ann"))
+    after = await store.poll_input(ANN)
+
+    assert before and after
+    assert after.feed == replace(before.feed, url="https://new.example/ann")
+
+
+async def test_a_commit_may_say_something_of_a_sibling_s_threads(store: Store) -> None:
+    """… where the sibling is followed; where else a thread stands is only ever added to."""
+    await followed(store, ANN, BOB)
+    await store.commit(Changes(feed_id=BOB, known=(known("b", BOB, also=("https://one",)),)))
+    there = (await store.known(BOB, ["b"]))["b"]
+    more = replace(there, also=("https://two",))
+    await store.commit(Changes(feed_id=ANN, known=(more, known("e", "a:eve"))))
+
+    assert (await store.known(BOB, ["b"]))["b"].also == ("https://one", "https://two")
+    assert await store.threads("a:eve") == ()
+
+
+async def test_a_claim_says_where_else_a_thread_stands(store: Store) -> None:
+    """Also what became known after it was queued."""
+    await followed(store, ANN)
+    await committed(store, delivery("d", entry_key="1"), known=(known("1"),), contents=(entry("1"),))
+    await store.commit(Changes(feed_id=ANN, known=(known("1", also=("https://there",)),)))
+    batch = await store.claim("me", NOW)
+
+    assert batch
+    assert batch.entries[0].also == ("https://there",)
 
 
 async def test_due_feeds_come_the_longest_due_first(store: Store) -> None:

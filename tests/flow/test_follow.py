@@ -30,7 +30,8 @@ async def wanted(world: World):
 
 async def test_declared_authors_are_followed_without_asking_anybody(world):
     """A name needs no network; the first look comes when it is due."""
-    failed = await world.follower.reconcile([Declared(address="@ann", channels=("me",)), Declared(address="@bob")])
+    ann, bob = Declared(addresses=("@ann",), channels=("me",)), Declared(addresses=("@bob",))
+    failed = await world.follower.reconcile([ann, bob])
 
     assert failed == ()
     assert world.site.requests == []
@@ -39,8 +40,8 @@ async def test_declared_authors_are_followed_without_asking_anybody(world):
 
 async def test_who_is_declared_no_more_is_unfollowed(world):
     """The file is what counts."""
-    await world.follower.reconcile([Declared(address="@ann"), Declared(address="@bob")])
-    await world.follower.reconcile([Declared(address="@bob")])
+    await world.follower.reconcile([Declared(addresses=("@ann",)), Declared(addresses=("@bob",))])
+    await world.follower.reconcile([Declared(addresses=("@bob",))])
 
     assert await followed(world) == ["@bob"]
 
@@ -48,7 +49,7 @@ async def test_who_is_declared_no_more_is_unfollowed(world):
 async def test_who_was_followed_by_hand_too_stays(world):
     """Removed from the file, an author that `follow` added is still followed."""
     await world.follow("@ann")
-    await world.follower.reconcile([Declared(address="@ann")])
+    await world.follower.reconcile([Declared(addresses=("@ann",))])
     await world.follower.reconcile([])
 
     assert await wanted(world) == [("fake:ann", "*", "follow")]
@@ -56,15 +57,15 @@ async def test_who_was_followed_by_hand_too_stays(world):
 
 async def test_channels_follow_the_file(world):
     """Another channel in the file takes the place of the one before."""
-    await world.follower.reconcile([Declared(address="@ann", channels=("me",))])
-    await world.follower.reconcile([Declared(address="@ann", channels=("team",))])
+    await world.follower.reconcile([Declared(addresses=("@ann",), channels=("me",))])
+    await world.follower.reconcile([Declared(addresses=("@ann",), channels=("team",))])
 
     assert await wanted(world) == [("fake:ann", "team", "settings")]
 
 
 async def test_reconciling_twice_changes_nothing(world):
     """The state of a declared author is kept over restarts."""
-    declared = [Declared(address="@ann"), Declared(address="https://fake.example/Ann")]
+    declared = [Declared(addresses=("@ann",)), Declared(addresses=("https://fake.example/Ann",))]
     await world.follower.reconcile(declared)
     await world.round()
     before = await world.store.feeds()
@@ -75,14 +76,14 @@ async def test_reconciling_twice_changes_nothing(world):
 
 async def test_what_cannot_be_looked_up_lets_nobody_go(world):
     """While an address has to be asked for and the site is down, no declared author is unfollowed."""
-    await world.follower.reconcile([Declared(address="@ann")])
+    await world.follower.reconcile([Declared(addresses=("@ann",))])
     world.source.locate = lambda _: Located(source="fake", thread_key="1")
 
     async def down(address):
         raise TemporarySourceError("", "fake.example is down")
 
     world.source.resolve = down
-    failed = await world.follower.reconcile([Declared(address="https://fake.example/thread/1")])
+    failed = await world.follower.reconcile([Declared(addresses=("https://fake.example/thread/1",))])
 
     assert failed == (("https://fake.example/thread/1", "fake.example is down"),)
     assert await followed(world) == ["@ann"]
@@ -91,7 +92,7 @@ async def test_what_cannot_be_looked_up_lets_nobody_go(world):
 async def test_unfollow_tells_what_the_file_still_declares(world):
     """A subscription of the settings file is not ended by hand."""
     await world.follow("@ann")
-    await world.follower.reconcile([Declared(address="@ann")])
+    await world.follower.reconcile([Declared(addresses=("@ann",))])
     ((feed, _),) = await world.store.feeds()
     left = await world.follower.unfollow(feed)
 

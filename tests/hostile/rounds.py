@@ -26,6 +26,7 @@ from bot.alerts import Rules
 from bot.demo.site import author_page, listed_card, thread_page
 from bot.dispatch import Dispatcher
 from bot.errors import SourceError
+from bot.finding import Finder
 from bot.follow import Follower
 from bot.http import Http
 from bot.inspection import Inspector
@@ -216,7 +217,7 @@ class Trial:
                              chance=lambda: 0.5, timeout=timeout)  # fmt: skip
         dispatcher = Dispatcher(store=self.store, channels={"me": self.channel}, router=router, zone=UTC,
                                 clock=self.clock, monotonic=self.clock.seconds, chance=lambda: 0.5)  # fmt: skip
-        self.follower = Follower(store=self.store, sources=sources, poller=self.poller, zone=UTC)
+        self.follower = Follower(store=self.store, finder=Finder(sources=sources), poller=self.poller, zone=UTC)
         lane = Lane(dispatcher, self.channel, monotonic=self.clock.seconds, sleep=self.clock.sleep)
         inspector = Inspector(store=self.store, channels=("me",), rules=Rules(), clock=self.clock,
                           monotonic=self.clock.seconds)  # fmt: skip
@@ -242,7 +243,7 @@ class Trial:
             source = Reader(patient, clock=self.clock, base_url=self.served.url)
             sources = {"threadreader": source}
             poller = replace(self.poller, sources=sources, timeout=PATIENCE)
-            follower = replace(self.follower, sources=sources, poller=poller)
+            follower = replace(self.follower, finder=Finder(sources=sources), poller=poller)
             await follower.follow("@PolarPetra", ())
             await follower.follow("@loudvoice", ())
         finally:

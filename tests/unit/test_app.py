@@ -109,7 +109,7 @@ def test_every_address_of_a_declaration_counts():
     settings = made(follow=[{"author": ["@a", "@b"], "channels": ["me"]}], channels={"me": {"kind": "console"}})
     declared = app.App.declared.fget(type("Stub", (), {"settings": settings})())  # type: ignore[attr-defined]
 
-    assert [(d.address, d.channels) for d in declared] == [("@a", ("me",)), ("@b", ("me",))]
+    assert [(d.addresses, d.channels) for d in declared] == [(("@a", "@b"), ("me",))]
 
 
 async def test_one_clock_serves_the_whole_program(tmp_path):

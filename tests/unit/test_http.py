@@ -9,6 +9,7 @@ from aiohttp.abc import AbstractResolver
 
 from bot.addresses import Addresses, literal
 from bot.errors import (
+    FeedEnded,
     FeedGone,
     HostDown,
     HostHeld,
@@ -318,7 +319,8 @@ async def test_no_secret_in_reason(client):
     [
         (205, ParseError),
         (400, ParseError), (401, SourceRefused), (403, SourceRefused), (404, FeedGone), (405, ParseError),
-        (406, ParseError), (408, TemporarySourceError), (410, FeedGone), (418, ParseError), (425, TemporarySourceError),
+        (406, ParseError), (408, TemporarySourceError), (410, FeedEnded), (418, ParseError),
+        (425, TemporarySourceError),
         (429, TemporarySourceError), (451, SourceRefused), (500, TemporarySourceError), (502, TemporarySourceError),
         (503, TemporarySourceError), (520, TemporarySourceError), (599, TemporarySourceError), (300, ParseError),
         (305, ParseError),

@@ -14,6 +14,7 @@ from bot.errors import (
     ChannelError,
     ChannelRejected,
     DeliveryInDoubt,
+    FeedEnded,
     HostHeld,
     ParseError,
     SourceUnreachable,
@@ -200,7 +201,8 @@ def test_the_beginning_of_a_trouble_stays():
     [
         (SourceUnreachable("f", "no name"), "unreachable"),
         (ParseError("f", "not an author's page"), "page"),
-        (WrongAuthor("f", "somebody else's page"), ""),
+        (WrongAuthor("f", "somebody else's page"), "stranger"),
+        (FeedEnded("f", "gone for good"), "ended"),
         (TemporarySourceError("f", "503"), ""),
     ],
 )

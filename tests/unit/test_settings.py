@@ -292,7 +292,7 @@ SAID = {
 }
 
 
-def nowhere(_: str) -> str:
+def nowhere(*_: str) -> str:
     return ""
 
 

@@ -1,0 +1,79 @@
+"""The same thread in another place of the same person: found by its ids, or by what it says; and read there.
+
+Commits nothing. What a twin means for a thread is decided by `diff`;
+whether two texts are alike by `likeness`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot import diff, likeness
+from bot.model import Entry, Feed, Known, PollInput
+from bot.protocols import Store
+from bot.reading import Reader
+from bot.routing import channels_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """A known thread of a sibling feed. `start` is what a poll of that feed starts from."""
+
+    start: PollInput
+    known: Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Finds twins."""
+
+    store: Store
+    reader: Reader
+
+    async def find(self, start: PollInput, entry: Entry) -> Twin | None:
+        """The thread of another feed of the same person that this one is, None if there is none."""
+        for sibling in start.siblings:
+            known = await self._by_id(sibling, entry) or await self._by_words(start.feed, sibling, entry)
+            there = await self.store.poll_input(sibling.id) if known is not None else None
+            if known is not None and there is not None:
+                return Twin(start=there, known=known)
+        return None
+
+    async def stand_in(self, start: PollInput, thread: Known, kept: Entry) -> Entry | None:
+        """A thread whose page cannot be read, as it goes on in another place; None if no other page can be read."""
+        for sibling in start.siblings:
+            for known in await self.store.threads(sibling.id):
+                if (known.same_in, known.same_as) == (thread.feed_id, thread.key):
+                    read = await self.reader.look(sibling, known.as_entry(sibling.author))
+                    if isinstance(read, Entry):
+                        return likeness.continued(kept, read)
+        return None
+
+    def uncovered(self, start: PollInput, twin: Twin, channels: Iterable[str]) -> frozenset[str]:
+        """The channels that hear of this feed's threads and not of those of its twin's."""
+        every = tuple(channels)
+        return frozenset(channels_of(start.subscriptions, every)) - {*channels_of(twin.start.subscriptions, every)}
+
+    async def _by_id(self, sibling: Feed, entry: Entry) -> Known | None:
+        found = await self.store.known(sibling.id, diff.ids_of(entry))
+        known = next((found[id_] for id_ in (entry.key, *sorted(diff.ids_of(entry))) if id_ in found), None)
+        if known is None or known.state != "duplicate":
+            return known
+        if known.same_in:
+            return None  # of a third feed; or of this one, where the thread itself is known by its own id
+        return (await self.store.known(sibling.id, [known.same_as])).get(known.same_as)
+
+    async def _by_words(self, feed: Feed, sibling: Feed, entry: Entry) -> Known | None:
+        threads = [one for one in await self.store.threads(sibling.id) if likeness.at_one_time(entry, one)]
+        if not threads:
+            return None
+        # Who says the same each day says it once a day in each place: each thread has one twin there.
+        taken = {one.same_as for one in await self.store.threads(feed.id) if one.same_in == sibling.id}
+        for known in threads:
+            if known.state == "duplicate" or known.key in taken:
+                continue
+            kept = await self.reader.kept(known) or known.as_entry(sibling.author)
+            if likeness.alike(entry, kept):
+                return known
+        return None
