@@ -257,8 +257,8 @@ async def _follow_all(
     if look and len(authors) > MANY:
         minutes = round(len(authors) * EACH / 60)
         show.note(
-            f"Each author is looked at: about {minutes} minutes. With --no-look they are followed at once, and what is"
-            " there already is found out by the first poll. Stopped halfway, the same command goes on where it was."
+            f"Each author who is not followed yet is looked at: up to {minutes} minutes. With --no-look they are"
+            " followed at once, and the first poll finds out what is there already. Stopped halfway, the same command goes on."
         )
     added = already = 0
     failed: list[Imported] = []

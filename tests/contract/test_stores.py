@@ -1883,6 +1883,18 @@ async def test_restoring_does_not_bring_back_what_was_dropped_since(store: Store
     assert await store.deliveries() == ()
 
 
+async def test_the_feeds_of_one_person_are_so_in_the_other_store(store: Store, other: Store) -> None:
+    """Else the same thread would be told from each of them."""
+    await followed(store, ANN, BOB)
+    for feed_id in (ANN, BOB):
+        await store.join(feed_id, ANN)
+    await moved(store, other)
+    start = await other.poll_input(BOB)
+
+    assert start is not None
+    assert [sibling.id for sibling in start.siblings] == [ANN]
+
+
 async def test_a_dry_run_of_restoring_changes_nothing(store: Store, other: Store) -> None:
     """It says what would be added."""
     await fill_more(store)

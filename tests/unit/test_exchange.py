@@ -265,6 +265,13 @@ def test_authors_as_outlines():
     ]
 
 
+def test_a_feed_that_has_moved_is_exported_where_it_is():
+    """Other readers need not follow the redirect anew."""
+    one = feed("syndication:https://a.example/f", "https://a.example/f", url="https://new.example/f")
+
+    assert listed.feed_url(one) == "https://new.example/f"
+
+
 def test_authors_come_back_from_an_opml():
     """What is exported and imported again names the same authors."""
     text = opml.write(listed.outlines(FEEDS), "List", NOW)
