@@ -82,22 +82,25 @@ async def export(args: argparse.Namespace, settings: Settings) -> int:
 async def _write_all(file: TextIO, store: Store, _format: str) -> bool:
     writer = whole.Writer()
     counts = dict.fromkeys(("feeds", "threads", "deliveries", "contents"), 0)
-    expected = 0
+    kept: set[str] = set()
     async for record in store.export():
         file.write(writer.piece(record))
         if record.table == "about":
             file.write(writer.piece(_about(now())))
         if record.table in counts:
             counts[record.table] += 1
-        expected += record.table == "threads" and bool(record.body.get("version")) and not record.body.get("copy")
+        if record.table == "threads" and record.body.get("version") and record.body.get("copy") != "pruned":
+            kept.add(record.id)
+        elif record.table == "contents":
+            kept.discard(record.id.rpartition(" ")[0])
     file.write(writer.end())
     there = (show.counted(counts["feeds"], "author"), show.counted(counts["threads"], "thread"))
     rest = (show.counted(counts["deliveries"], "notice"), show.counted(counts["contents"], "kept text"))
     show.note(f"Exported {', '.join((*there, *rest))}. Pictures and settings are not in it.")
-    missing = expected - counts["contents"]
-    if missing > 0:
-        show.problem(f"{show.counted(missing, 'kept text')} could not be read; `keepcurrent check --store` names them")
-    return missing <= 0
+    if kept:
+        missing = show.counted(len(kept), "kept text")
+        show.problem(f"{missing} could not be read; `keepcurrent check --store` names them")
+    return not kept
 
 
 def _about(made: datetime) -> Record:
@@ -258,7 +261,8 @@ async def _follow_all(
         minutes = round(len(authors) * EACH / 60)
         show.note(
             f"Each author who is not followed yet is looked at: up to {minutes} minutes. With --no-look they are"
-            " followed at once, and the first poll finds out what is there already. Stopped halfway, the same command goes on."
+            " followed at once, and the first poll finds out what is there already. Stopped halfway, the same command"
+            " goes on."
         )
     added = already = 0
     failed: list[Imported] = []

@@ -237,6 +237,16 @@ async def test_an_export_in_a_pipe(filled, tmp_path):
     assert "kept text" in out.err
 
 
+async def test_a_kept_text_that_is_damaged(filled):
+    """The rest is exported; that one is missing is told, exit 1."""
+    next((filled / "data" / "archive").rglob(f"{NEW.key}.json")).write_text("{")
+    out = await keepcurrent("export", cwd=filled)
+
+    assert out.code == 1
+    assert "1 kept text could not be read" in out.err
+    assert len(json.loads(out.out)["threads"]) > 1
+
+
 async def test_a_move_through_a_pipe(filled, other, monkeypatch):
     """What one command writes to standard output, the other takes from standard input, and leaves nothing of it."""
     out = await keepcurrent("export", cwd=filled)
