@@ -39,6 +39,8 @@ CONTENTS = "contents"
 TABLES = (FEEDS, STATES, SUBSCRIPTIONS, THREADS, DELIVERIES, CHANNELS, TROUBLES)
 AT_ONCE = 50
 """Kept threads that are read or written in one job: others who wait for the store get their turn in between."""
+MOST_VERSIONS = 100_000
+"""No thread changes so often; each version is looked for at the next export."""
 
 Documents = dict[str, dict[str, dict[str, Any]]]
 
@@ -148,7 +150,10 @@ def _values(tables: Documents) -> Load:
 
 def _thread(name: str, document: Mapping[str, Any]) -> Known:
     feed_id, key = split_id(name)
-    return _value(codec.KNOWN, THREADS, document, feed_id=feed_id, key=key)
+    known = _value(codec.KNOWN, THREADS, document, feed_id=feed_id, key=key)
+    if not 0 <= known.version <= MOST_VERSIONS:
+        raise Unreadable(f"under {THREADS}, {name} cannot be in its version {known.version}")
+    return known
 
 
 def _value(shape: codec.Shape[codec.T], table: str, document: Mapping[str, Any], **in_id: str) -> codec.T:

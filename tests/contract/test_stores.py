@@ -6,6 +6,10 @@ A new store joins by one more entry in `STORES`. `store.again()` is the same sto
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
+import functools
+import operator
 import os
 import subprocess
 import sys
@@ -1918,6 +1922,7 @@ async def test_restoring_keeps_what_a_channel_waits_for(store: Store, other: Sto
     [
         ("threads", {"posts": "many"}),
         ("threads", {"state": "lost"}),
+        ("threads", {"version": 10**30}),
         ("threads", {"seen": "yesterday"}),
         ("deliveries", {"created": None}),
         ("feeds", {"author": {"handle": 5}}),
@@ -2029,3 +2034,43 @@ async def test_a_kept_thread_that_cannot_be_read_is_left_out(tmp_path: Path, cap
     assert len([record for record in await exported(store) if record.table == "contents"]) == 2
     assert "0.json is damaged" in caplog.text
     await store.close()
+
+
+_WRONG = st.sampled_from([None, True, 0, -1, 1.5, 10**30, "", "x", "\ud83d", [], [1], ["a"], {}, {"a": 1}])
+
+
+def _places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where a JSON value has another one inside."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, part in inside for place in ((*above, key), *_places(part, (*above, key)))]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_an_export_that_was_edited_is_refused_or_of_use(data: st.DataObject) -> None:
+    """Whatever is changed in it: it is refused, or the store that took it lists, claims, prunes, exports and opens."""
+
+    async def trial(folder: Path) -> None:
+        source = MemoryStore()
+        await fill_more(source)
+        records = list(await exported(source))
+        number = data.draw(st.sampled_from([n for n, record in enumerate(records) if record.body]))
+        body = copy.deepcopy(dict(records[number].body))
+        *above, last = data.draw(st.sampled_from(_places(body)))
+        inside: Any = functools.reduce(operator.getitem, above, body)
+        inside[last] = data.draw(_WRONG)
+        records[number] = replace(records[number], body=body)
+        store = await open_tiny(folder)
+        with contextlib.suppress(Unreadable, SchemaTooNew):
+            await store.restore(lambda: iter(records))
+        await store.claim("me", NOW + MINUTE)
+        await store.prune(NOW)
+        await exported(store)
+        before = await everything(store)
+        await store.close()
+        again = await open_tiny(folder)
+        assert await everything(again) == before
+        await again.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(trial(Path(folder)))
