@@ -42,7 +42,11 @@ from bot.upkeep import ArchiveBounds
 if TYPE_CHECKING:
     from bot.http import Http  # loads aiohttp, which the listings do without
 
-SOURCES = {"threadreader": "bot.sources.threadreader:ThreadReader"}
+SOURCES = {
+    "threadreader": "bot.sources.threadreader:ThreadReader",
+    "fxtwitter": "bot.sources.fxtwitter:FxTwitter",
+    "mastodon": "bot.sources.mastodon:Mastodon",
+}
 CHANNELS = {
     "url": "bot.channels.apprise:plain",
     "email": "bot.channels.apprise:email",

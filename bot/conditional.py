@@ -1,4 +1,4 @@
-"""Pure: what HTTP headers say about asking again. ETag, Last-Modified, Retry-After.
+"""Pure: what HTTP headers say about asking again. ETag, Last-Modified, Retry-After, rate limits.
 
 Sends nothing and reads no clock: `now` is an argument.
 Cache-Control is not read: every max-age seen on listings (60 to 120 s) is below the floor of our intervals,
@@ -46,6 +46,36 @@ def retry_after(value: str | None, now: datetime) -> datetime | None:
     if pause is None or pause <= timedelta(0):
         return None
     return now + min(pause, LONGEST_PAUSE)
+
+
+_UNIX_SINCE = 1_000_000_000
+"""A Reset of so many seconds is a moment (of 2001 or later), a smaller one is a pause."""
+
+
+def rate_limited_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """When the next request counts anew, where the headers say that none is left; None where some are, or for junk.
+
+    `X-RateLimit-Reset` is ISO 8601 (Mastodon), a moment in Unix seconds (Bluesky, GitHub) or a number of seconds (the
+    IETF draft, whose headers have no "X-").
+    """
+    for prefix in ("X-RateLimit", "RateLimit"):
+        remaining, reset = headers.get(f"{prefix}-Remaining", ""), headers.get(f"{prefix}-Reset", "")
+        if re.fullmatch(r"\s*0+\s*", remaining):
+            pause = _until_reset(reset.strip(), now)
+            if pause is not None and pause > timedelta(0):
+                return now + min(pause, LONGEST_PAUSE)
+    return None
+
+
+def _until_reset(value: str, now: datetime) -> timedelta | None:
+    try:
+        if re.fullmatch(r"[0-9]{1,12}(?:\.[0-9]{1,9})?", value):
+            seconds = float(value)
+            return timedelta(seconds=seconds - now.timestamp() if seconds >= _UNIX_SINCE else seconds)
+        when = datetime.fromisoformat(value)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
+        return None
 
 
 def _pause(value: str, now: datetime) -> timedelta | None:

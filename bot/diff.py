@@ -48,8 +48,11 @@ class Verdict:
 
 
 def require_threads(start: PollInput, fetched: Fetched) -> None:
-    """Raise `ParseError` where an author with known threads suddenly has none: never read as "no threads"."""
-    if not fetched.entries and start.has_known:
+    """Raise `ParseError` where an author with known threads suddenly has none: never read as "no threads".
+
+    Not where the listing shows posts of the author all the same, of which none is a thread.
+    """
+    if not fetched.entries and fetched.reaches is None and start.has_known:
         raise ParseError(start.feed.id, "the author's page lists no thread at all, though some are known")
 
 
@@ -136,9 +139,20 @@ def first_horizon(page: Fetched) -> datetime | None:
     return page.reaches or oldest
 
 
-def moved_back(horizon: datetime | None, entries: Iterable[Entry]) -> datetime | None:
-    """The horizon after a deeper page was read as well. Where every thread is news (None) it stays so."""
-    return None if horizon is None else min((horizon, *(e.published for e in entries if e.published is not None)))
+def is_above(page: Fetched, last_look: datetime | None) -> bool:
+    """Whether a deeper page, of a listing that says how far it reaches, does not reach back to the look before."""
+    return page.reaches is not None and last_look is not None and page.reaches > last_look
+
+
+def moved_back(horizon: datetime | None, page: Fetched) -> datetime | None:
+    """The horizon after a deeper page was read as well. Where every thread is news (None) it stays so.
+
+    By how far the page says that it reaches: an old thread that grew lately may stand on it, far above its time.
+    """
+    if horizon is None:
+        return None
+    seen = (page.reaches,) if page.reaches else (e.published for e in page.entries)
+    return min((horizon, *(time for time in seen if time is not None)))
 
 
 def newest(state: FeedState, entries: Iterable[Entry]) -> FeedState:

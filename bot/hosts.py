@@ -187,6 +187,12 @@ class Holds:
         else:
             self._refused[host] = {**in_force, feed_id: until}
 
+    def used_up(self, host: str, now: datetime, until: datetime) -> None:
+        """The host says that we have no request left before `until`: a limit for all of us, so nobody asks."""
+        hold = self._holds.get(host)
+        if hold is None or hold.until < until:
+            self._holds[host] = _Hold(until, FIRST_PAUSE, LONGEST_PAUSE, since=now, asked_for=True)
+
     def failed(self, host: str, feed_id: str, now: datetime) -> None:
         """The host did not answer this feed, or with a fault of its own: a probe that ends so extends the hold."""
         hold = self._holds.get(host)

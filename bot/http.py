@@ -180,7 +180,8 @@ class Http:
             self._holds.answered(host, self._clock())
             raise
         now = self._clock()
-        not_before = conditional.retry_after(answer.headers.get("Retry-After"), now)
+        limited = conditional.rate_limited_until(answer.headers, now)
+        not_before = conditional.retry_after(answer.headers.get("Retry-After"), now) or limited
         error = error_of(feed_id, url.host or "", answer, not_before)
         if answer.status in _PAUSES and not isinstance(error, SourceRefused):
             self._holds.refused(host, feed_id, now, not_before)
@@ -188,6 +189,8 @@ class Http:
             self._holds.failed(host, feed_id, now)
         else:
             self._holds.answered(host, now)
+        if limited is not None:
+            self._holds.used_up(host, now, limited)
         if error is not None and (answer.status not in answers or answer.status in _PAUSES):
             raise error
         return answer

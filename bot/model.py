@@ -290,7 +290,8 @@ class Fetched:
     `older` is the source's token for the next deeper page, "" where there is none.
     `author` carries what the page says of the author, None if it says nothing.
     `partial`: the listing is a stand-in that never shows more than a few threads. `reaches`: how far back it shows
-    the author without gaps; None: to its oldest entry.
+    the author without gaps, single posts counted; None: to its oldest entry. With it, `older` of a look that is not the
+    first says that the listing does not reach back to the look before.
     `ordered`: the newest stands first, and dates are not to be trusted: what stands above a known thread is new.
     `moved_to`: the address to ask from now on, where the site says that the old one is given up for good.
     `not_before`: the site asks not to be asked again before (how long its answer is fresh, hours that it skips).

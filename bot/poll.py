@@ -246,7 +246,7 @@ class Poller:
                 break
             entries += fresh
             reading.old += fresh
-            reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, fresh))
+            reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, page))
             token = page.older
         return tuple(entries)
 
@@ -276,12 +276,13 @@ class Poller:
     async def _take(self, reading: _Reading, page: Fetched) -> str:
         """Sort a first page out; the token of the next page if news may reach below this one."""
         verdict = await self._judge(reading, page)
+        has_gap = reading.state.baselined and page.reaches is not None
         if not reading.state.baselined:
             horizon = diff.first_horizon(page)
             reading.state = replace(reading.state, baselined=True, horizon=horizon)
             reading.state = schedule.swept(reading.state, "", self.clock())
         reading.state = replace(reading.state, older=page.older)
-        return page.older if verdict.unseen_below else ""
+        return page.older if verdict.unseen_below or has_gap else ""
 
     async def _judge(self, reading: _Reading, page: Fetched) -> diff.Verdict:
         ids = {id_ for entry in page.entries for id_ in entry.ids}
@@ -314,11 +315,12 @@ class Poller:
                 reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=failed)
                 return
             verdict = await self._judge(reading, page)
-            horizon = diff.moved_back(reading.state.horizon, page.entries)
+            horizon = diff.moved_back(reading.state.horizon, page)
             reading.state = replace(reading.state, horizon=horizon)
             if sweeping:
                 reading.state = schedule.swept(reading.state, page.older if page.entries else "", self.clock())
-            token = page.older if verdict.unseen_below and page.older != token else ""
+            in_gap = not sweeping and diff.is_above(page, start.state.last_success_at)
+            token = page.older if (verdict.unseen_below or in_gap) and page.older != token else ""
         reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=False)
 
     async def _concluded(

@@ -111,6 +111,9 @@ PURE = [
     *("exchange/wanted", "exchange/opml", "exchange/handles", "exchange/mastodon_csv", "exchange/x_archive"),
     *("exchange/whole", "exchange/detect", "exchange/listed"),
     "stores/moving",
+    *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
+    *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
+    *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

@@ -65,6 +65,7 @@ def decoded(data: bytes, said: str = "") -> str:
 
 _OWN_PLACES: Final = re.compile(r"(?:.+\.)?(?:threadreaderapp\.com|x\.com|twitter\.com|bsky\.app)", re.IGNORECASE)
 _PROFILE: Final = re.compile(r"/@[^/]+/?")
+_PROFILE_FEED: Final = re.compile(r"(/@[^/]+)\.(?:rss|atom|json)")
 _BLUESKY_FEED: Final = re.compile(r"(/profile/[^/]+)/rss/?")
 
 
@@ -81,6 +82,10 @@ def of_feed(url: str) -> str:
     host, path = parts
     if host.casefold() in ("bsky.app", "www.bsky.app") and (profile := _BLUESKY_FEED.fullmatch(path)):
         return f"https://bsky.app{profile[1]}"
+    if profile := _PROFILE_FEED.fullmatch(path):
+        # Of Mastodon and what is like it. Where it is not, the page names its feed.
+        asked = urlsplit(url)
+        return f"{asked.scheme}://{asked.netloc}{profile[1]}"
     if _OWN_PLACES.fullmatch(host) or _PROFILE.fullmatch(path):
         return url
     return f"syndication:{url}"

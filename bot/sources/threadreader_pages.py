@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -18,13 +18,13 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from bot.errors import ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
 from bot.http import is_challenge
 from bot.model import Author, Entry
-from bot.sources import html
+from bot.sources import html, x_addresses
 from bot.sources.threadreader_posts import attribute, classes, read_post
+from bot.sources.x_addresses import HANDLE
 from bot.text import title_of_posts
 
 T = TypeVar("T")
 
-HANDLE: Final = r"[A-Za-z0-9_]{1,20}"
 _THREAD = re.compile(r"/thread/(\d{1,19})(?![\d])")
 _USER = re.compile(rf"/user/@?({HANDLE})/?(?:[?#]|$)")
 _PROFILE = re.compile(rf"^(?:https?:)?//(?:www\.|mobile\.)?(?:twitter|x)\.com/@?({HANDLE})(?:/status/\d+)?/?(?:[?#]|$)")
@@ -49,9 +49,6 @@ _LOOKED_AT: Final = (
     ' .thread-info, .card-tweets, .card-tweetsv2, [data-twtrid], [data-time], a[href*="/user/"], a[href*="/thread/"],'
     " [data-link-href] a, .thread-card a"
 )
-
-_FIRST_SNOWFLAKE: Final = 29_700_859_247
-_SNOWFLAKE_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=1_288_834_974_657)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +79,8 @@ class Asked:
 
 def time_of(key: str, data_time: str = "") -> datetime | None:
     """When the post with this id was written. `data_time` is for ids from before November 2010, which hold no time."""
-    number = int(key) if re.fullmatch(r"[0-9]{1,19}", key) else 0
-    if number >= _FIRST_SNOWFLAKE:
-        return _SNOWFLAKE_EPOCH + timedelta(milliseconds=number >> 22)
-    seconds = _seconds(data_time)
-    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    written, seconds = x_addresses.time_of(key), _seconds(data_time)
+    return written or (datetime.fromtimestamp(seconds, UTC) if seconds else None)
 
 
 def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing:

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.conditional import request_headers, retry_after, validators
+from bot.conditional import rate_limited_until, request_headers, retry_after, validators
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -67,3 +67,41 @@ def test_retry_after(value, seconds):
 def test_retry_after_junk(value):
     """Junk, negatives and the past hold nothing."""
     assert retry_after(value, NOW) is None
+
+
+RESETS = [
+    ("2026-09-01T12:05:00.796213Z", 300.796213),
+    ("2026-09-01T14:05:00+02:00", 300),
+    ("2026-09-01T12:05:00", 300),
+    (str(int(NOW.timestamp()) + 90), 90),
+    ("45", 45),
+    (" 45 ", 45),
+    ("0.5", 0.5),
+    ("999999999", 86400),
+    ("2056-09-01T12:05:00Z", 86400),
+    ("9999999999", 86400),
+]
+
+
+@pytest.mark.parametrize("prefix", ["X-RateLimit", "RateLimit"])
+@pytest.mark.parametrize(("reset", "seconds"), RESETS)
+def test_rate_limited(prefix, reset, seconds):
+    """With no request left the Reset holds, as a moment or as seconds, and never for more than a day."""
+    headers = {f"{prefix}-Remaining": "0", f"{prefix}-Reset": reset}
+
+    assert rate_limited_until(headers, NOW) == NOW + timedelta(seconds=seconds)
+
+
+def test_requests_left():
+    """While requests are left nothing holds."""
+    assert rate_limited_until({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "60"}, NOW) is None
+    assert rate_limited_until({"X-RateLimit-Reset": "60"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "reset",
+    ["", "0", "-5", "soon", "2026-08-31T12:00:00Z", "1000000000", "9" * 400, "١٢٠", "2026-99-99T00:00:00Z", "1e9"],
+)
+def test_rate_limit_junk(reset):
+    """A Reset that is junk or past holds nothing."""
+    assert rate_limited_until({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, NOW) is None

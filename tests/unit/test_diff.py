@@ -88,7 +88,7 @@ def test_a_stand_in_sets_the_horizon_where_it_says():
 
 def test_where_all_is_news_it_stays_so():
     """A sweep does not give an author who began without threads a horizon."""
-    assert diff.moved_back(None, [card("a", 5)]) is None
+    assert diff.moved_back(None, Fetched(entries=(card("a", 5),), cursor={})) is None
 
 
 def test_no_cards_is_an_error_once_threads_are_known():

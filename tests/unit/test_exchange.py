@@ -127,6 +127,8 @@ def test_what_netnewswire_writes():
         ('<outline text="x" xmlUrl="feed:http://a.example/f"/>', "x", "syndication:http://a.example/f"),
         ('<outline text="x" xmlUrl="https://x.com/ann"/>', "x", "https://x.com/ann"),
         ('<outline text="x" xmlUrl="https://bsky.app/profile/did:plc:1/rss"/>', "x", "https://bsky.app/profile/did:plc:1"),
+        ('<outline text="x" xmlUrl="https://m.example:8443/@ann.rss"/>', "x", "https://m.example:8443/@ann"),
+        ('<outline text="x" xmlUrl="https://user@m.example/@ann?x=/@ann"/>', "x", "https://user@m.example/@ann?x=/@ann"),
         ('<outline text="x" keepcurrent:address="@ann"/>', "x", "@ann"),
         ('<outline text="x" xmlUrl="https://m.example/@ann.rss" keepcurrent:address="@ann@m.example"/>', "x", "@ann@m.example"),
     ],

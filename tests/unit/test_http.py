@@ -619,6 +619,29 @@ async def test_host_is_held_by_the_second_feed(client, clock):
         assert s.paths == ["/first", "/third", "/second"]
 
 
+async def test_no_request_left(client, clock):
+    """An answer that says "no request left" is read, and nobody asks the host again before the limit counts anew."""
+    spent = answer(body=b"ok", X_RateLimit_Remaining="0", X_RateLimit_Reset="2026-09-01T12:05:00Z")
+    async with site(spent, after=answer(body=b"again")) as s:
+        http = client()
+        assert (await http.get(f"{s.url}/last", feed_id="first")).body == b"ok"
+        error = await failure(http.get(f"{s.url}/after", feed_id="second"))
+        assert (type(error), error.not_before) == (HostHeld, NOW + timedelta(minutes=5))
+        clock.passes(minutes=5)
+
+        assert (await http.get(f"{s.url}/after", feed_id="second")).body == b"again"
+        assert (await http.get(f"{s.url}/after", feed_id="third")).body == b"again"
+
+
+async def test_slow_down_without_retry_after(client):
+    """Mastodon's 429 names its time by the limit's headers only."""
+    slow = answer("429 No", X_RateLimit_Remaining="0", X_RateLimit_Reset="2026-09-01T12:05:00Z")
+    async with site(slow) as s:
+        error = await failure(client().get(f"{s.url}/page", feed_id="f"))
+
+    assert error.not_before == NOW + timedelta(minutes=5)
+
+
 async def test_probe_reopens_the_host(client, clock):
     """After the hold one request goes; while it is under way the others wait; its success lets all through."""
     gate = asyncio.Event()
@@ -745,6 +768,16 @@ def test_refused_probe_names_a_time():
     made.refused("h", "a", over, over + timedelta(hours=9))
 
     assert made.ask("h", over).until == over + timedelta(hours=9)
+
+
+def test_a_limit_never_shortens_a_hold():
+    """A host that asked for hours is not asked earlier because its limit counts anew."""
+    made = held()
+    made.used_up("h", NOW, NOW + timedelta(seconds=1))
+    assert made.ask("h", NOW).until == NOW + FIRST_PAUSE
+    made.used_up("h", NOW, NOW + timedelta(hours=2))
+
+    assert made.ask("h", NOW).until == NOW + timedelta(hours=2)
 
 
 def test_old_answers_change_nothing():
