@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bot.settings import Settings  # loads pydantic, which `--help` does without
 
 Add = Callable[..., argparse.ArgumentParser]
+EXPORTS = ("json", "opml", "handles", "csv")
+IMPORTS = ("json", "opml", "handles", "csv", "x")
 FORMATS = ("text", "markdown", "html", "json", "pdf")
 SOURCES = ("threadreader", "fxtwitter", "bluesky", "mastodon", "syndication")
 
@@ -134,6 +136,7 @@ def parser() -> argparse.ArgumentParser:
     _add_following(add)
     _add_listings(add)
     _add_working(add)
+    _add_exchanging(add)
     return top
 
 
@@ -228,6 +231,23 @@ def _add_working(add: Add) -> None:
     command.add_argument("--images", action="store_true", help="with its pictures: html loads them, a pdf has them")
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
     command.add_argument("--channel", action="append", metavar="NAME", help="send it to this channel")
+
+
+def _add_exchanging(add: Add) -> None:
+    command = add("export", "exchanging:export", "write all that is known, or a list of the authors, to a file")
+    command.add_argument(
+        "--format", choices=EXPORTS, default="json", help="json: everything, for another machine; the rest: who"
+    )
+    command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
+    command = add("import", "exchanging:import_", "take in such a file, or another reader's list of authors")
+    command.add_argument("file", type=Path, metavar="FILE", help="- is standard input; what it is, is found out")
+    command.add_argument("--format", choices=IMPORTS, help="what it is, where that is found out wrong")
+    command.add_argument("--channel", action="append", metavar="NAME", help="only to this channel; may be repeated")
+    command.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")
+    command.add_argument(
+        "--no-look", dest="look", action="store_false", help="follow at once; the first poll finds out what is there"
+    )
+    command.set_defaults(channel=[])
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:

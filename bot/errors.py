@@ -22,6 +22,7 @@
         ChannelRejected               refused for ever (bad token, unknown room): dead at once
         DeliveryInDoubt               may have arrived: time-out, answer lost
       NoPdf                         no PDF can be made here, or of so much; says the mend
+      Unreadable                    a file that is to be imported is not what it should be; says where
       OrderRefused                  the running bot does not do, or did not finish, what it was asked
       StoreError                    the store cannot be read or written; says where and how to go on
         StoreLocked                   another process holds it; carries its `pid`; exit status 3
@@ -56,6 +57,10 @@ class NotFound(BotError):
 
 class NoPdf(BotError):
     """A PDF cannot be made: something that it needs is not installed, or the thread is too long for one."""
+
+
+class Unreadable(BotError):
+    """A file that is to be imported is not what it should be. Nothing of it was taken."""
 
 
 class OrderRefused(BotError):

@@ -111,6 +111,18 @@ class Follower:
         sent = tuple(e for e in look.changes.contents if e.key in {d.entry_key for d in queued})
         return Followed(feed=feed, threads=look.entries, sent=sent, already=already)
 
+    async def enlist(self, address: str, channels: Sequence[str]) -> Followed:
+        """Subscribe to an author without a look, as the settings file does: the first poll sets the baseline.
+
+        Asks the network only where the address alone does not say who it is. Raises as `follow` does.
+        """
+        resolved = await self._declared(Declared(addresses=(address,)), address, ())
+        feed = resolved.feed
+        already = await self.store.poll_input(feed.id) is not None
+        wanted = channels or (EVERY_CHANNEL,)
+        await self._declare(resolved, [Subscription(feed_id=feed.id, channel=one, origin="follow") for one in wanted])
+        return Followed(feed=feed, already=already)
+
     @staticmethod
     def _new_way(state: FeedState, resolved: Resolved) -> Changes | None:
         """An author who fails is looked at again at once, by what was just found: a thread's URL is a second way."""

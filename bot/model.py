@@ -594,3 +594,30 @@ Backfill = None | int | date
 
 Stored = FeedState | Known | Delivery | ChannelState
 """What a store keeps under an id of its own, and may be amended there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One document of a store on its way to another one: of which table, under which id. Plain JSON in `body`."""
+
+    table: str
+    id: str
+    body: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What putting an export into a store came to; author by author, by feed id.
+
+    `added` are there now; `held` were, with all that the export says of them; `conflicts` were, but not with all of it:
+    then nobody is added. The numbers are of what was added; `sending` are ids of deliveries that were on their way when
+    the export was made.
+    """
+
+    added: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    threads: int = 0
+    deliveries: int = 0
+    texts: int = 0
+    sending: tuple[str, ...] = ()

@@ -93,7 +93,32 @@ class Refresh:
     threads: tuple[str, ...]
 
 
-Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh
+# Of `import`; performed by `importing`.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """Subscribe to one author of a list, unless followed already. Without `look` the first poll sets the baseline.
+
+    `channels` empty = every channel; they are added to an author who is followed already only where they are named.
+    """
+
+    kind: Literal["import"] = "import"
+    address: str
+    channels: tuple[str, ...] = ()
+    look: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Take in what another store has exported to the file at `path`, which is absolute; or only say what would be."""
+
+    kind: Literal["restore"] = "restore"
+    path: str
+    dry_run: bool = False
+
+
+Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore
 
 
 # -- answers ------------------------------------------------------------------------------------------------
@@ -262,4 +287,33 @@ class RoundUp:
     stranded: tuple[str, ...] = ()
 
 
-Answer = Findings | Followings | Names | Rows | Refreshed | RoundUp
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What an `Import` came to: `problems` say why the author is not followed, `author` is who is."""
+
+    kind: Literal["imported"] = "imported"
+    address: str
+    author: str = ""
+    already: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What a `Restore` came to: whom (addresses) it added, who was there with all of it, and who with something else:
+    then nothing was added. `stranded`: channels that something is meant for, but that the settings do not have;
+    `undeclared`: added authors who stood in the other settings file and do not stand in this one.
+    """
+
+    kind: Literal["moved"] = "moved"
+    added: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    threads: int = 0
+    deliveries: int = 0
+    texts: int = 0
+    stranded: tuple[str, ...] = ()
+    undeclared: tuple[str, ...] = ()
+
+
+Answer = Findings | Followings | Names | Rows | Refreshed | RoundUp | Imported | Moved

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot import finding, orders, times
+from bot import finding, importing, orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
 from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError, SourceRefused
@@ -49,6 +49,8 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
             return await _poll(order, app, running=running)
         case orders.Refresh():
             return await _refresh(order, app)
+        case orders.Import() | orders.Restore():
+            return await _import(order, app)
 
 
 # -- who is followed ----------------------------------------------------------------------------------------
@@ -179,6 +181,13 @@ async def _set_paused(order: orders.Pause | orders.Resume, app: App) -> orders.N
             orders.Named(address=address, author=feed.author.label if feed else "") for address, feed in named
         )
     )
+
+
+async def _import(order: orders.Import | orders.Restore, app: App) -> orders.Answer:
+    if isinstance(order, orders.Restore):
+        return await importing.restore(order, app)
+    _require_channels(order.channels, app)
+    return await importing.import_author(order, app)
 
 
 # -- the outbox ---------------------------------------------------------------------------------------------

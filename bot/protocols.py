@@ -8,7 +8,7 @@ Decides nothing: when and why is decided by the pure modules, an adapter only kn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -30,7 +30,9 @@ from bot.model import (
     NextDue,
     NotModified,
     PollInput,
+    Record,
     Resolved,
+    Restored,
     Search,
     Stored,
     Subscription,
@@ -315,6 +317,26 @@ class Store(Protocol):
 
         A copy that cannot be made is told in the log and does not raise. Raises `StoreError` where the store was
         removed or replaced, so that this is noticed also when nothing is saved for long.
+        """
+        ...
+
+    # -- moving to another store --------------------------------------------------------------------
+
+    def export(self) -> AsyncIterator[Record]:
+        """Everything that is stored, as of one moment, for `restore`: first what it is, then the documents, and last
+        the kept threads with their older versions, read while they are handed out. No pictures, and nothing of the
+        settings. A kept thread that cannot be read is left out, and told in the log.
+        """
+        ...
+
+    async def restore(self, records: Callable[[], Iterator[Record]], *, dry_run: bool = False) -> Restored:
+        """Add what an `export` holds of authors who are not here, in one step; `dry_run` only says what would be done.
+
+        An author who is here stays as is, where the export says nothing of him that is not known here (`held`).
+        Otherwise what was known there would be lost or told twice: he is one of `conflicts`, and nothing is added.
+        What is of no author (channels, troubles, alerts) comes along with whoever is added, where it is not here yet.
+        `records` begins anew at each call, and is asked twice, off the event loop; what it raises is raised.
+        Raises `Unreadable` for what no export holds, `SchemaTooNew`.
         """
         ...
 

@@ -155,7 +155,9 @@ def test_help_of_a_command(command, capsys):
     assert capsys.readouterr().out.startswith(f"usage: keepcurrent {command}")
 
 
-@pytest.mark.parametrize("path", ["README.md", "SECURITY.md", "docs/guarantee.md", "docs/summaries.md"])
+@pytest.mark.parametrize(
+    "path", ["README.md", "SECURITY.md", "docs/guarantee.md", "docs/summaries.md", "docs/moving.md"]
+)
 def test_every_link_of_a_document_leads_somewhere(path):
     """A page that names a test names one that is there."""
     document = ROOT / path

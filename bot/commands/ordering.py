@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
-from typing import TypeVar
+from contextlib import AsyncExitStack, suppress
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from bot import show
-from bot.app import open_app
+from bot.app import App, open_app
 from bot.errors import OrderRefused, StoreLocked
 from bot.orders import Answer, Order
 from bot.perform import perform
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.door.wire import Reply
 
 DOOR_WITHIN = 3.0
 """Seconds that an owner of the store who answers nothing may take to open its door, or to end."""
@@ -49,8 +52,62 @@ async def _asked(settings: Settings, order: Order) -> Answer:
     from bot.door.client import ask
 
     reply = await ask(settings.data_dir, order)
+    _tell_unknown_channels(settings, reply)
+    return reply.result()
+
+
+def _tell_unknown_channels(settings: Settings, reply: Reply) -> None:
     for name in settings.channels:
         if name not in reply.channels:
             mend = f"reload it (kill -HUP {reply.pid})"
             show.problem(f'the running bot does not know the channel "{name}" yet: {mend}')
-    return reply.result()
+
+
+class Orderer:
+    """Has many orders performed, one after another: by the running bot, or here, then on one App for all of them.
+
+    A bot that ends meanwhile is no loss: from then on it is done here. For use in an `async with` block.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._app: App | None = None
+        self._told = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def ordered(self, order: Order, answer: type[A]) -> A:
+        """As `ordered`."""
+        result = await self._ordered(order)
+        if not isinstance(result, answer):
+            raise OrderRefused("the running bot answered something else than it was asked: restart it")
+        return result
+
+    async def _ordered(self, order: Order) -> Answer:
+        from bot.door.client import NoDoor
+
+        latest = time.monotonic() + DOOR_WITHIN
+        while self._app is None:
+            with suppress(NoDoor):
+                return await self._ask(order)
+            try:
+                self._app = await self._stack.enter_async_context(open_app(self._settings))
+            except StoreLocked:
+                if time.monotonic() >= latest:
+                    raise
+                await asyncio.sleep(PAUSE)
+        return await perform(order, self._app)
+
+    async def _ask(self, order: Order) -> Answer:
+        from bot.door.client import ask
+
+        reply = await ask(self._settings.data_dir, order)
+        if not self._told:
+            _tell_unknown_channels(self._settings, reply)
+        self._told = True
+        return reply.result()

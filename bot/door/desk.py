@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from bot.app import App
 from bot.errors import BotError, OrderRefused
-from bot.orders import Answer, Drop, Find, Follow, Order, Pause, Poll, Refresh, Resume, Retry, Unfollow
+from bot.orders import Answer, Drop, Find, Follow, Import, Order, Pause, Poll, Refresh, Restore, Resume, Retry, Unfollow
 from bot.perform import perform
 
 log = logging.getLogger(__name__)
@@ -131,4 +131,6 @@ def _described(order: Order) -> str:
             pass
         case Unfollow(addresses=names) | Pause(addresses=names) | Resume(addresses=names):
             pass
+        case Import(address=name) | Restore(path=name):
+            names = (name,)
     return " ".join((order.kind, *names))

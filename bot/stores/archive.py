@@ -70,7 +70,7 @@ class Archive:
             self._put(self.version_path(entry.feed_id, entry.key, before.version), before)
 
     def _put(self, path: Path, entry: Entry) -> None:
-        text = json.dumps(_document(entry), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(document_of(entry), indent=1, ensure_ascii=False) + "\n"
         try:
             self._files.make_folder(path.parent)
             self.pruning.written(replace_file(self._files, path, [text.encode("utf-8", "backslashreplace")]))
@@ -164,7 +164,7 @@ def _parsed(text: str | bytes, path: Path, feed_id: str | None = None) -> Entry:
     """The thread that a file holds. Raises `StoreError`."""
     try:
         found = json.loads(text)
-        return _entry(found, found["feed"] if feed_id is None else feed_id)
+        return entry_of(found, found["feed"] if feed_id is None else feed_id)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as e:
         raise StoreError(f"{path} is damaged: it holds no thread. Remove it, or restore it from a backup.") from e
 
@@ -206,7 +206,8 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def document_of(entry: Entry) -> dict[str, Any]:
+    """A thread as its file holds it."""
     return {
         "id": entry.key,
         "feed": entry.feed_id,
@@ -237,7 +238,8 @@ def _post(post: Post) -> dict[str, Any]:
     }
 
 
-def _entry(found: Mapping[str, Any], feed_id: str) -> Entry:
+def entry_of(found: Mapping[str, Any], feed_id: str) -> Entry:
+    """The thread that such a document is of. Raises `TypeError`, `ValueError`, `KeyError` or `AttributeError`."""
     return Entry(
         feed_id=feed_id,
         key=found["id"],

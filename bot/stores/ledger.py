@@ -7,6 +7,7 @@ Does not start threads, lock, or ask the clock: `tiny` puts it on its one thread
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,12 +28,14 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Record,
+    Restored,
     Search,
     Stored,
     Subscription,
     Trouble,
 )
-from bot.stores import backups, codec, rules
+from bot.stores import backups, codec, moving, rules
 from bot.stores.archive import Archive
 from bot.stores.codec import from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
@@ -42,6 +45,8 @@ from bot.stores.migrations import MIGRATIONS
 from bot.stores.pruning import Bounds, Part, Step
 from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
+
+log = logging.getLogger(__name__)
 
 
 class Ledger:
@@ -359,6 +364,62 @@ class Ledger:
 
     def back_up(self, now: datetime) -> None:
         self._storage.back_up(now.astimezone(UTC).date())
+
+    # -- moving to another store --------------------------------------------------------------------
+
+    def tables(self) -> dict[str, dict[str, str]]:
+        """All documents as they are now, the deliveries in the order of the outbox."""
+        tables = {name: dict(self._texts(name)) for name in moving.TABLES}
+        rows = tables[DELIVERIES]
+        tables[DELIVERIES] = {doc_id: rows[doc_id] for doc_id in sorted(rows, key=self._place)}
+        return tables
+
+    def kept(self, documents: Iterable[tuple[str, str]]) -> tuple[Record, ...]:
+        """What is kept of these threads; of each, its document's id and text."""
+        found: list[Entry] = []
+        for doc_id, text in documents:
+            feed_id, key = split_id(doc_id)
+            known = codec.KNOWN.decode(json.loads(text), feed_id=feed_id, key=key)
+            for version in moving.versions_of(known):
+                try:
+                    found += filter(None, (self._archive.read(feed_id, key, version),))
+                except StoreError as e:
+                    log.error("left out: %s", e)  # noqa: TRY400  # it says what is wrong; where, is no secret of ours
+        return tuple(map(moving.kept_record, found))
+
+    def fitting(self, given: moving.Load) -> tuple[moving.Load, Restored]:
+        """The part of an export that would be taken now."""
+        here = moving.Here(
+            feeds=self._texts(FEEDS),
+            deliveries=self._texts(DELIVERIES),
+            channels=self._texts(CHANNELS),
+            troubles=self._texts(TROUBLES),
+            thread=self._thread_of,
+        )
+        return moving.fitting(given, here)
+
+    def keep_contents(self, entries: Iterable[Entry]) -> None:
+        """Keep threads before the commit that names them."""
+        for entry in entries:
+            self._archive.write(entry)
+
+    def restore(self, given: moving.Load) -> Restored:
+        part, result = self.fitting(given)
+        with self.batch():
+            for feed in part.feeds:
+                self._put_feed(feed)
+                self._put_state(part.states.get(feed.id, FeedState(feed_id=feed.id)))
+            for subscription in part.subscriptions:
+                self._table(SUBSCRIPTIONS).put(subscription.id, codec.SUBSCRIPTION.encode(subscription))
+            for known in part.threads:
+                self._put_thread(known)
+            for delivery in part.deliveries:
+                self._put_delivery(delivery)
+            for channel in part.channels:
+                self._put_channel(channel)
+            for trouble in part.troubles:
+                self._table(TROUBLES).put(trouble.id, codec.TROUBLE.encode(trouble))
+        return result
 
     # -- documents --------------------------------------------------------------------------------
 

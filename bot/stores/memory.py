@@ -7,7 +7,7 @@ Keeps the contract as the embedded one does, by the same `rules`. Does not outli
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -25,13 +25,16 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Record,
+    Restored,
     Search,
     Stored,
     Subscription,
     Trouble,
 )
 from bot.pictures import ENDINGS
-from bot.stores import rules
+from bot.stores import codec, moving, rules
+from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES
 
 
 class MemoryStore:
@@ -333,6 +336,61 @@ class MemoryStore:
 
     async def back_up(self, now: datetime) -> None:
         pass
+
+    # -- moving to another store --------------------------------------------------------------------
+
+    async def export(self) -> AsyncIterator[Record]:
+        for record in tuple(self._records()):
+            yield record
+
+    def _records(self) -> Iterator[Record]:
+        yield moving.about()
+        for feed_id, feed in self._feeds.items():
+            yield Record(table=FEEDS, id=feed_id, body=codec.FEED.encode(feed))
+        for feed_id, state in self._states.items():
+            yield Record(table=STATES, id=feed_id, body=codec.STATE.encode(_own(state)))
+        for wanted in self._subscriptions.values():
+            yield Record(table=SUBSCRIPTIONS, id=wanted.id, body=codec.SUBSCRIPTION.encode(wanted))
+        for known in self._threads.values():
+            yield Record(table=THREADS, id=codec.join_id(known.feed_id, known.key), body=codec.KNOWN.encode(known))
+        for row in self._by_creation():
+            yield Record(table=DELIVERIES, id=row.id, body=codec.DELIVERY.encode(row))
+        for name, channel in self._channels.items():
+            yield Record(table=CHANNELS, id=name, body=codec.CHANNEL.encode(channel))
+        for trouble in self._troubles.values():
+            yield Record(table=TROUBLES, id=trouble.id, body=codec.TROUBLE.encode(trouble))
+        for known in self._threads.values():
+            kept = (self._content(known.feed_id, known.key, version) for version in moving.versions_of(known))
+            yield from map(moving.kept_record, filter(None, kept))
+
+    async def restore(self, records: Callable[[], Iterator[Record]], *, dry_run: bool = False) -> Restored:
+        given = moving.load(records())
+        here = moving.Here(
+            feeds=self._feeds,
+            deliveries=self._deliveries,
+            channels=self._channels,
+            troubles=self._troubles,
+            thread=self._threads.get,
+        )
+        part, result = moving.fitting(given, here)
+        if dry_run:
+            return result
+        contents = tuple(moving.kept_of(records(), frozenset(result.added)))
+        self._take(part, contents)
+        return replace(result, texts=len(contents))
+
+    def _take(self, part: moving.Load, contents: Iterable[Entry]) -> None:
+        for entry in contents:
+            self._contents[entry.feed_id, entry.key] = entry
+            self._versions[entry.feed_id, entry.key, entry.version] = entry
+        self._feeds.update((feed.id, feed) for feed in part.feeds)
+        states = (part.states.get(feed.id, FeedState(feed_id=feed.id)) for feed in part.feeds)
+        self._states.update((state.feed_id, _own(state)) for state in states)
+        self._subscriptions.update((wanted.id, wanted) for wanted in part.subscriptions)
+        self._save_threads(part.threads)
+        self._deliveries.update((row.id, row) for row in part.deliveries)
+        self._channels.update((channel.channel, channel) for channel in part.channels)
+        self._troubles.update((trouble.id, trouble) for trouble in part.troubles)
 
 
 def _own(state: FeedState) -> FeedState:

@@ -8,9 +8,12 @@ thread, so the event loop never waits for the disk. Does not decide anything tha
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,12 +30,16 @@ from bot.model import (
     Known,
     NextDue,
     PollInput,
+    Record,
+    Restored,
     Search,
     Stored,
     Subscription,
     Trouble,
 )
+from bot.stores import moving
 from bot.stores.files import Files, reason
+from bot.stores.index import THREADS
 from bot.stores.ledger import Ledger
 from bot.stores.lock import Lock, owner
 from bot.stores.pruning import Bounds
@@ -243,3 +250,33 @@ class TinyStore:
 
     async def back_up(self, now: datetime) -> None:
         await self._change(lambda: self._ledger.back_up(now))
+
+    # -- moving to another store --------------------------------------------------------------------
+
+    async def export(self) -> AsyncIterator[Record]:
+        tables = await self._ask(self._ledger.tables)
+        yield moving.about()
+        for name, documents in tables.items():
+            for doc_id, text in documents.items():
+                yield Record(table=name, id=doc_id, body=json.loads(text))
+        threads = iter(tables[THREADS].items())
+        while some := tuple(islice(threads, moving.AT_ONCE)):
+            for record in await self._ask(lambda some=some: self._ledger.kept(some)):  # type: ignore[misc]
+                yield record
+
+    async def restore(self, records: Callable[[], Iterator[Record]], *, dry_run: bool = False) -> Restored:
+        given = await asyncio.to_thread(lambda: moving.load(records()))
+        if dry_run:
+            return (await self._ask(lambda: self._ledger.fitting(given)))[1]
+        _, planned = await self._change(lambda: self._ledger.fitting(given))
+        texts = await self._keep(moving.kept_of(records(), frozenset(planned.added)))
+        restored = await self._change(lambda: self._ledger.restore(given))
+        return replace(restored, texts=texts if restored.added else 0)
+
+    async def _keep(self, entries: Iterator[Entry]) -> int:
+        """Keep threads, some at a time, so that others who want something of the store are not kept waiting."""
+        count = 0
+        while some := await asyncio.to_thread(lambda: tuple(islice(entries, moving.AT_ONCE))):
+            await self._change(lambda some=some: self._ledger.keep_contents(some))  # type: ignore[misc]
+            count += len(some)
+        return count

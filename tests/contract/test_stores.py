@@ -6,6 +6,10 @@ A new store joins by one more entry in `STORES`. `store.again()` is the same sto
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
+import functools
+import operator
 import os
 import subprocess
 import sys
@@ -20,7 +24,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.errors import SchemaTooNew, StoreError, StoreLocked, StoreReadOnly
+from bot.errors import SchemaTooNew, StoreError, StoreLocked, StoreReadOnly, Unreadable
 from bot.model import (
     Alert,
     Author,
@@ -34,10 +38,13 @@ from bot.model import (
     Media,
     NextDue,
     Post,
+    Record,
+    Restored,
     Subscription,
     Trouble,
 )
 from bot.protocols import Store
+from bot.stores import codec, moving
 from bot.stores.files import Files
 from bot.stores.journal import JournalStorage
 from bot.stores.memory import MemoryStore
@@ -1700,3 +1707,370 @@ async def test_a_cancelled_caller_does_not_cancel_the_commit(tmp_path: Path) -> 
 
     assert len(await store.feeds()) == 1
     await store.close()
+
+
+# -- moving to another store --------------------------------------------------------------------------
+
+
+async def exported(store: Store) -> tuple[Record, ...]:
+    return tuple([record async for record in store.export()])
+
+
+@pytest.fixture(params=STORES)
+async def other(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store = await STORES[request.param](tmp_path / "other")
+    yield store
+    await store.close()
+
+
+async def moved(store: Store, other: Store, **more: Any) -> Restored:
+    records = await exported(store)
+    return await other.restore(lambda: iter(records), **more)
+
+
+async def fill_more(store: Store) -> None:
+    """Everything, with threads and rows whose books fit, as a running program leaves them."""
+    await fill(store)
+    rows = [delivery(f"{n}", entry_key=f"{n}", created_at=NOW - n * MINUTE) for n in range(3)]
+    threads = [known(f"{n}", version=1, told=1) for n in range(3)]
+    texts = [entry(f"{n}", whole=True, title=f"text {n}") for n in range(3)]
+    await committed(store, *rows, known=tuple(threads), contents=tuple(texts))
+    await store.settle([replace(rows[1], state="sent", sent_at=NOW)])
+    told = delivery("alert", feed_id="", entry_key="", batch="alerts", alert=FULL_ALERT)
+    await store.alert([], deliveries=[told])
+
+
+async def test_an_export_makes_another_store_the_same(store: Store, other: Store) -> None:
+    """What was exported from one store and restored in another is all there, value by value, in every pair."""
+    await fill_more(store)
+    await moved(store, other)
+
+    assert await everything(store) == await everything(other)
+
+
+async def test_what_is_exported_again_is_the_same(store: Store, other: Store) -> None:
+    """Export, restore, export: the same documents, in whatever order."""
+    await fill_more(store)
+    await moved(store, other)
+
+    def by_id(records: tuple[Record, ...]) -> dict[tuple[str, str], Record]:
+        return {(record.table, record.id): record for record in records}
+
+    assert by_id(await exported(store)) == by_id(await exported(other))
+
+
+async def test_a_restored_store_lasts(store: Store, tmp_path: Path) -> None:
+    """What was restored is there after the store was closed and opened again."""
+    await fill_more(store)
+    other = await open_tiny(tmp_path / "other")
+    await moved(store, other)
+    await other.close()
+    again = await open_tiny(tmp_path / "other")
+
+    assert await everything(store) == await everything(again)
+    await again.close()
+
+
+async def test_an_export_comes_with_every_version_of_a_thread(store: Store, other: Store) -> None:
+    """Growth that was not told needs the text that was: older versions come along."""
+    await followed(store)
+    for version in (1, 2, 3):
+        text = entry(whole=True, version=version, title=f"as in {version}")
+        await committed(store, known=(known("1", version=version, told=1),), contents=(text,))
+    restored = await moved(store, other)
+
+    kept = [await other.content(ANN, "1", version) for version in (1, 2, None)]
+    assert [text and text.title for text in kept] == ["as in 1", "as in 2", "as in 3"]
+    assert restored.texts == 3
+
+
+async def test_an_export_leaves_out_what_is_pruned(store: Store, other: Store) -> None:
+    """A thread whose copy was pruned is known in the other store, without one."""
+    await followed(store)
+    old = NOW - timedelta(days=9)
+    text = entry(whole=True, read_at=old)
+    await committed(store, known=(known("1", version=1, told=1),), contents=(text,))
+    for _ in range(20):
+        if not await store.prune_copies(NOW + timedelta(days=99), older_than=NOW + timedelta(days=90), most_bytes=None):
+            break
+    await moved(store, other)
+
+    assert (await other.threads())[0].copy == "pruned"
+    assert await other.content(ANN, "1") is None
+
+
+async def test_restoring_says_what_was_added(store: Store, other: Store) -> None:
+    """Authors, threads, notices that are not sent, kept texts, and what was on its way."""
+    await fill_more(store)
+    batch = await store.claim("me", NOW + MINUTE)
+    assert batch is not None
+    restored = await moved(store, other)
+
+    assert (restored.added, restored.threads, restored.deliveries) == ((ANN, BOB), 4, 4)
+    assert restored.sending == tuple(row.id for row in batch.deliveries)
+
+
+async def test_restoring_what_is_there_changes_nothing(store: Store) -> None:
+    """The same export a second time, into the store it came from."""
+    await fill_more(store)
+    before = await everything(store)
+    restored = await moved(store, store)
+
+    assert restored == Restored(held=(ANN, BOB))
+    assert await everything(store) == before
+
+
+async def test_restoring_an_older_export_changes_nothing(store: Store) -> None:
+    """What was sent, dropped, pruned and found since the export was made stays as it is: nothing is queued again."""
+    await fill_more(store)
+    records = await exported(store)
+    await store.settle([replace(row, state="sent", sent_at=NOW) for row in await store.deliveries(["pending"])])
+    await store.prune(NOW + MINUTE)
+    await committed(store, delivery("new", entry_key="new"), known=(known("new"),))
+    before = await everything(store)
+    restored = await store.restore(lambda: iter(records))
+
+    assert restored == Restored(held=(ANN, BOB))
+    assert await everything(store) == before
+
+
+async def test_restoring_adds_to_who_is_there_already(store: Store, other: Store) -> None:
+    """Authors who are in one of the two only are all there in the end."""
+    await followed(store, ANN)
+    await followed(other, BOB)
+    restored = await moved(store, other)
+
+    assert restored.added == (ANN,)
+    assert [feed.id for feed, _ in await other.feeds()] == [ANN, BOB]
+
+
+async def test_restoring_refuses_who_is_there_with_less(store: Store, other: Store) -> None:
+    """An author who was followed anew here, without a notice that waits there: nothing is added, nobody is lost."""
+    await followed(store, ANN, BOB)
+    await committed(store, delivery("d"), known=(known("1"),))
+    await followed(other, ANN)
+    await other.commit(Changes(feed_id=ANN, known=(known("1", state="baseline"),)))
+    before = await everything(other)
+    restored = await moved(store, other)
+
+    assert restored == Restored(conflicts=(ANN,))
+    assert await everything(other) == before
+
+
+async def test_restoring_refuses_a_thread_that_is_not_known_here(store: Store, other: Store) -> None:
+    """It would be announced here a second time once it is listed again."""
+    await followed(store)
+    await committed(store, known=(known("1", pruned=("me",)),))
+    await followed(other)
+
+    assert (await moved(store, other)).conflicts == (ANN,)
+
+
+async def test_restoring_refuses_a_thread_that_waits_there_and_is_baseline_here(store: Store, other: Store) -> None:
+    """It would never be announced."""
+    for each, state in ((store, "waiting"), (other, "baseline")):
+        await followed(each)
+        await each.commit(Changes(feed_id=ANN, known=(known("1", state=state),)))
+
+    assert (await moved(store, other)).conflicts == (ANN,)
+
+
+async def test_restoring_does_not_bring_back_what_was_dropped_since(store: Store) -> None:
+    """A notice that a person took out of the outbox stays out."""
+    await followed(store)
+    await committed(store, delivery("d"), known=(known("1"),))
+    records = await exported(store)
+    await store.drop(["d"])
+    restored = await store.restore(lambda: iter(records))
+
+    assert restored == Restored(held=(ANN,))
+    assert await store.deliveries() == ()
+
+
+async def test_the_feeds_of_one_person_are_so_in_the_other_store(store: Store, other: Store) -> None:
+    """Else the same thread would be told from each of them."""
+    await followed(store, ANN, BOB)
+    for feed_id in (ANN, BOB):
+        await store.join(feed_id, ANN)
+    await moved(store, other)
+    start = await other.poll_input(BOB)
+
+    assert start is not None
+    assert [sibling.id for sibling in start.siblings] == [ANN]
+
+
+async def test_a_dry_run_of_restoring_changes_nothing(store: Store, other: Store) -> None:
+    """It says what would be added."""
+    await fill_more(store)
+    restored = await moved(store, other, dry_run=True)
+
+    assert restored.added == (ANN, BOB)
+    assert await everything(other) == await everything(MemoryStore())
+
+
+async def test_restoring_keeps_what_a_channel_waits_for(store: Store, other: Store) -> None:
+    """A pause that a channel asked for is in force in the other store too; one that is there already counts."""
+    await fill(store)
+    await other.settle([], ChannelState(channel="me", failures=9))
+    await moved(store, other)
+
+    assert (await other.channel("me")).failures == 9
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("threads", {"posts": "many"}),
+        ("threads", {"state": "lost"}),
+        ("threads", {"version": 10**30}),
+        ("threads", {"seen": "yesterday"}),
+        ("deliveries", {"created": None}),
+        ("feeds", {"author": {"handle": 5}}),
+        ("feeds", {"author": 5}),
+        ("states", {"cursor": [1]}),
+        ("states", {"failures": 1.5}),
+        ("subscriptions", {"origin": "nowhere"}),
+        ("troubles", {"kind": "none"}),
+        ("contents", {"posts": [5]}),
+        ("contents", {"posts": [{"id": 1}]}),
+        ("contents", {"feed": None}),
+        ("contents", {"version": "1"}),
+        ("about", {"schema": 0}),
+        ("about", {"schema": "3"}),
+    ],
+)
+async def test_restoring_refuses_what_is_none_of_ours(store: Store, other: Store, table: str, change: Any) -> None:
+    """A value of another kind, put in by hand, is refused before anything is written: no store ever meets it."""
+    await fill_more(store)
+    records = [
+        replace(record, body={**record.body, **change}) if record.table == table else record
+        for record in await exported(store)
+    ]
+
+    with pytest.raises(Unreadable):
+        await other.restore(lambda: iter(records))
+    assert await everything(other) == await everything(MemoryStore())
+
+
+async def test_restoring_keeps_no_text_of_what_it_refuses(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is checked before the first kept text is written."""
+    monkeypatch.setattr(moving, "AT_ONCE", 1)
+    await fill_more(store)
+    *good, last = await exported(store)
+
+    with pytest.raises(Unreadable):
+        await other.restore(lambda: iter([*good, replace(last, body={})]))
+    assert [await other.content(ANN, f"{n}") for n in range(3)] == [None] * 3
+
+
+async def test_restoring_refuses_the_export_of_a_newer_version(store: Store) -> None:
+    """What this version does not know it would lose."""
+    with pytest.raises(SchemaTooNew):
+        await store.restore(lambda: iter([Record(table="about", id="store", body={"schema": 99})]))
+
+
+async def test_restoring_brings_an_older_export_to_todays_form(store: Store) -> None:
+    """As an older store is: a thread that schema 2 announced is in its first version, and that was told."""
+    whole = Known(feed_id=ANN, key="1", url="u", state="announced", first_seen=NOW, content_hash="ab")
+    records = [
+        Record(table="about", id="store", body={"schema": 2}),
+        Record(table="feeds", id=ANN, body=codec.FEED.encode(feed())),
+        Record(table="threads", id=f"{ANN}/1", body=codec.KNOWN.encode(whole)),
+    ]
+    await store.restore(lambda: iter(records))
+
+    assert [(known.version, known.told) for known in await store.threads()] == [(1, 1)]
+
+
+async def test_an_export_that_breaks_off_changes_nothing(store: Store, other: Store) -> None:
+    """What its reader raises is raised, and no part of it is there."""
+    await fill_more(store)
+    records = await exported(store)
+
+    def broken() -> Any:
+        yield from records[:-1]
+        raise Unreadable("it ends in the middle")
+
+    with pytest.raises(Unreadable):
+        await other.restore(broken)
+    assert await everything(other) == await everything(MemoryStore())
+
+
+async def test_an_export_is_as_of_one_moment(store: Store) -> None:
+    """What is committed while it is read is in it whole or not at all."""
+    await fill_more(store)
+    records = []
+    async for record in store.export():
+        records.append(record)
+        if len(records) == 2:
+            await committed(store, delivery("late", entry_key="late"), known=(known("late"),))
+
+    assert not [record for record in records if "late" in record.id]
+
+
+async def test_the_folder_that_is_read_only_can_be_exported(tmp_path: Path) -> None:
+    """Beside the process that owns it."""
+    owner = await open_tiny(tmp_path / "data")
+    await fill_more(owner)
+    reader = await TinyStore.open(tmp_path / "data", read_only=True)
+
+    assert await exported(reader) == await exported(owner)
+    with pytest.raises(StoreReadOnly):
+        await moved(owner, reader)
+    await reader.close()
+    await owner.close()
+
+
+async def test_a_kept_thread_that_cannot_be_read_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The rest is exported, and the log says which file it is."""
+    store = await open_tiny(tmp_path / "data")
+    await fill_more(store)
+    (file,) = (tmp_path / "data" / "archive").rglob("0.json")
+    file.write_text("{")
+    caplog.set_level("ERROR", logger="bot")
+
+    assert len([record for record in await exported(store) if record.table == "contents"]) == 2
+    assert "0.json is damaged" in caplog.text
+    await store.close()
+
+
+_WRONG = st.sampled_from([None, True, 0, -1, 1.5, 10**30, "", "x", "\ud83d", [], [1], ["a"], {}, {"a": 1}])
+
+
+def _places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Where a JSON value has another one inside."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, part in inside for place in ((*above, key), *_places(part, (*above, key)))]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_an_export_that_was_edited_is_refused_or_of_use(data: st.DataObject) -> None:
+    """Whatever is changed in it: it is refused, or the store that took it lists, claims, prunes, exports and opens."""
+
+    async def trial(folder: Path) -> None:
+        source = MemoryStore()
+        await fill_more(source)
+        records = list(await exported(source))
+        number = data.draw(st.sampled_from([n for n, record in enumerate(records) if record.body]))
+        body = copy.deepcopy(dict(records[number].body))
+        *above, last = data.draw(st.sampled_from(_places(body)))
+        inside: Any = functools.reduce(operator.getitem, above, body)
+        inside[last] = data.draw(_WRONG)
+        records[number] = replace(records[number], body=body)
+        store = await open_tiny(folder)
+        with contextlib.suppress(Unreadable, SchemaTooNew):
+            await store.restore(lambda: iter(records))
+        await store.claim("me", NOW + MINUTE)
+        await store.prune(NOW)
+        await exported(store)
+        before = await everything(store)
+        await store.close()
+        again = await open_tiny(folder)
+        assert await everything(again) == before
+        await again.close()
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(trial(Path(folder)))

@@ -11,9 +11,10 @@ import pytest
 from bot.errors import StoreError
 from bot.stores.backups import backups
 from bot.stores.files import Files
+from bot.stores.memory import MemoryStore
 from bot.stores.tiny import TinyStore
 from tests.faulty_files import Counting, Failing
-from tests.store_play import ANN, NOW, audited, commit, follow, held, news, play
+from tests.store_play import ANN, DAY, NOW, audited, commit, follow, held, news, play
 from tests.unit.test_migrations import delivery, known, put, schema_1
 
 
@@ -116,3 +117,35 @@ async def test_a_draft_that_cannot_be_finished_does_not_keep_the_room(tmp_path: 
     await store.close()
 
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+async def test_an_import_on_a_disk_that_fails_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Whichever call fails: nobody is followed who was not, and at the next try all is there."""
+    source = MemoryStore()
+    for step in DAY:
+        await step(source)
+    records = [record async for record in source.export()]
+    first = opening = await _calls_of_opening(tmp_path / "none")
+    failed = True
+    while failed:
+        first += 1
+        files = Failing(first)
+        store = await TinyStore.open(tmp_path / f"{first}", files=files)
+        try:
+            await store.restore(lambda: iter(records))
+        except StoreError:
+            assert await held(store) == await held(MemoryStore())
+            await store.restore(lambda: iter(records))
+        assert await held(store) == await held(source)
+        failed = files.failed > 0
+        await store.close()
+
+    assert first > opening + 15
+
+
+async def _calls_of_opening(folder: Path) -> int:
+    files = Counting()
+    store = await TinyStore.open(folder, files=files)
+    calls = files.calls
+    await store.close()
+    return calls
