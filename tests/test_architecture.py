@@ -77,7 +77,7 @@ ALLOWED = {
     "upkeep": {"model", "outbox", "protocols", "schedule"},
     "follow": {"model", "errors", "protocols", "diff", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
-    "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
+    "sources.": {"model", "errors", "conditional", "http", "text", "threads", "sources."},
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "markdown", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
@@ -100,7 +100,10 @@ PURE = [
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
-    "sources/chains",
+    *("sources/chains", "sources/nitter"),
+    *("sources/syndication_addresses", "sources/syndication_cursor", "sources/syndication_entries"),
+    *("sources/syndication_pages", "sources/syndication_paging", "sources/syndication_reading"),
+    "sources/syndication_times",
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
