@@ -25,7 +25,12 @@ _STATUS = re.compile(r"/(\w{1,20})/status(?:es)?/(\d{1,19})(?!\d)")
 _ID = re.compile(r"\d{15,19}")
 _PREFIX = re.compile(r"(Pinned|RT(?: by @(\w{1,20}))?|R to @(\w{1,20})): ")
 _QUOTED = re.compile(r"<hr ?/?>\s{0,9}<blockquote>")
-_PICTURE = re.compile(r"/pic/(?:orig/)?((?:media|(?:ext_tw|tweet|amplify)_video_thumb)/[\w./-]{1,200})")
+_PICTURE = re.compile(
+    r"/pic/(?:orig/)?(?:(video\.twimg\.com)/|(?=(?:media|card_img|(?:ext_tw|tweet|amplify)_video_thumb)/))"
+    r"([\w./?=&:-]{1,200})"
+)
+_VIDEO_LABEL = "<br>Video<br>"
+"""Stands above the still of a video, in a link to the post."""
 _MOST_ALIASES: Final = 200
 
 _PLACEHOLDER = re.compile(r"not (?:yet )?whitelisted|RSS feed is disabled", re.IGNORECASE)
@@ -134,10 +139,10 @@ def _post(item: Item, key: str) -> Post:
     """The author's words; of a quoted post only where it is, its words are somebody else's."""
     quoted = _QUOTED.search(item.html)
     own = item.html[: quoted.start()] if quoted else item.html
-    post = as_post(replace(item, html=own), key)
+    post = as_post(replace(item, html=own.replace(_VIDEO_LABEL, "")), key)
     host = urlsplit(item.url).hostname or ""
     quotes = [_on_x(found) for found in _STATUS.finditer(item.html[quoted.start() :])][-1:] if quoted else []
-    links = (_real(link, host) for link in post.links)
+    links = (_real(link, host, key) for link in post.links)
     return replace(
         post,
         text=re.sub(rf"https?://{re.escape(host)}/\w{{1,20}}/status/\d{{1,19}}(?:#m)?", _on_x_again, post.text),
@@ -155,18 +160,18 @@ def _on_x_again(found: re.Match[str]) -> str:
     return re.sub(r"^https?://[^/]+|#m$", "", found[0]).join(("https://x.com", ""))
 
 
-def _real(link: str, host: str) -> str:
-    """A link as the author made it: the mirror's links to its own pages of people and hashtags are not theirs."""
+def _real(link: str, host: str, key: str) -> str:
+    """A link as the author made it: the mirror's to pages of people and hashtags, and to this post, are not theirs."""
     if urlsplit(link).hostname != host:
         return link
     status = _STATUS.search(link)
-    return _on_x(status) if status else ""
+    return _on_x(status) if status and status[2] != key else ""
 
 
 def _picture(media: Media, host: str) -> str:
     """A picture where X has it: mirrors die, and proxies of pictures first."""
     found = _PICTURE.search(unquote(urlsplit(media.url).path)) if urlsplit(media.url).hostname == host else None
-    return f"https://pbs.twimg.com/{found[1]}" if found else media.url
+    return f"https://{found[1] or 'pbs.twimg.com'}/{found[2]}" if found else media.url
 
 
 # -- threads ------------------------------------------------------------------------------------------

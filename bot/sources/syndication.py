@@ -30,7 +30,6 @@ from bot.sources.syndication_addresses import (
     locate,
     parsed,
     web_url,
-    without_prefix,
 )
 from bot.sources.syndication_cursor import REMEMBERED, Bookmark, digest_of
 from bot.sources.syndication_paging import Below, below
@@ -83,7 +82,7 @@ class Syndication:
 
         Raises `SeveralFeeds` where the page names several that differ in more than their format.
         """
-        url = parsed(without_prefix(address))
+        url = parsed(address)
         if url is None:
             raise ParseError("", f"{address[:200]} is no web address")
         feed_id = feed_id_of(url)

@@ -17,6 +17,8 @@ KIND: Final = "syndication"
 
 LONGEST: Final = 2_000
 _PREFIX = re.compile(r"(?:syndication|feed):(?://(?!/))?", re.IGNORECASE)
+_NAMED = re.compile(r"[^\s/?#@]+(?:[/?#].*)?", re.DOTALL)
+"""What may follow `syndication:`, ids of feeds among it: any host at all."""
 _BARE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]*(?::\d{1,5})?(?:[/?#].*)?", re.DOTALL)
 _NOT_TYPED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENDINGS = (".rss", ".atom", ".xml", ".rdf", "feed.json", ".jsonfeed")
@@ -30,11 +32,11 @@ _PAGES = re.compile(r"(?:www\.)?bsky\.app")
 
 def locate(address: str) -> Located | None:
     """Say whether an address may be a feed's: surely, where it says so or ends like one."""
-    url = parsed(without_prefix(address))
+    url = parsed(address)
     if url is None:
         return None
     host = url.raw_host or ""
-    if _PREFIX.match(address.strip().strip("<>")):
+    if _split(address)[0]:
         return Located(source=KIND, feed_id=feed_id_of(url))
     if _OTHERS.fullmatch(host):
         return None
@@ -43,19 +45,20 @@ def locate(address: str) -> Located | None:
     return None if _PAGES.fullmatch(host) else Located(source=KIND, sure=False)
 
 
-def without_prefix(address: str) -> str:
-    """An address without what says that it is a feed's."""
+def _split(address: str) -> tuple[str, str]:
+    """What says that an address is a feed's ("" where nothing does), and the rest."""
     address = address.strip().strip("<>")
     named = _PREFIX.match(address)
-    return address[named.end() :] if named else address
+    return (named[0], address[named.end() :]) if named else ("", address)
 
 
 def parsed(address: str) -> URL | None:
     """An address as people type it: a URL, or one without its scheme; None for everything else."""
+    named, address = _split(address[: 2 * LONGEST])
     if len(address) > LONGEST or _NOT_TYPED.search(address):
         return None
     if not re.match(r"https?://", address, re.IGNORECASE):
-        if not _BARE.fullmatch(address):
+        if not (_NAMED if named else _BARE).fullmatch(address):
             return None
         address = f"https://{address}"
     return web_url(address)
