@@ -104,6 +104,8 @@ PURE = [
     *("sources/syndication_addresses", "sources/syndication_cursor", "sources/syndication_entries"),
     *("sources/syndication_pages", "sources/syndication_paging", "sources/syndication_reading"),
     "sources/syndication_times",
+    *("sources/feeds", "sources/feeds_charsets", "sources/feeds_dates", "sources/feeds_json", "sources/feeds_links"),
+    *("sources/feeds_sax", "sources/feeds_text", "sources/feeds_writer", "sources/feeds_xml"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 
