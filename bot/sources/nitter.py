@@ -33,7 +33,7 @@ _VIDEO_LABEL = "<br>Video<br>"
 """Stands above the still of a video, in a link to the post."""
 _MOST_ALIASES: Final = 200
 
-_PLACEHOLDER = re.compile(r"not (?:yet )?whitelisted|RSS feed is disabled", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\bRSS reader (?:is )?not (?:yet )?whitelisted|\bRSS feed is disabled", re.IGNORECASE)
 
 
 def placeholder(document: Document) -> str:

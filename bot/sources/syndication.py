@@ -14,7 +14,16 @@ from typing import Final, TypeVar
 from yarl import URL
 
 from bot import conditional
-from bot.errors import FeedEnded, FeedGone, ParseError, SeveralFeeds, SourceError, SourceRefused, TemporarySourceError
+from bot.errors import (
+    FeedEnded,
+    FeedGone,
+    HostHeld,
+    ParseError,
+    SeveralFeeds,
+    SourceError,
+    SourceRefused,
+    TemporarySourceError,
+)
 from bot.http import Http, Response, error_of, is_challenge
 from bot.model import Author, Choice, Cursor, Feed, Fetched, Located, NotModified, Resolved
 from bot.sources import feeds, html
@@ -26,14 +35,15 @@ from bot.sources.syndication_addresses import (
     KIND,
     address_of,
     feed_id_of,
+    has_scheme,
     has_secret,
     locate,
     parsed,
     web_url,
 )
-from bot.sources.syndication_cursor import REMEMBERED, Bookmark, digest_of
+from bot.sources.syndication_cursor import REMEMBERED, Bookmark
 from bot.sources.syndication_paging import Below, below
-from bot.sources.syndication_times import asked_again
+from bot.sources.syndication_times import Calm
 from bot.threads import Threads
 
 GAP_PAGES: Final = 5
@@ -88,7 +98,7 @@ class Syndication:
         feed_id = feed_id_of(url)
         if has_secret(url):
             raise ParseError(feed_id, "an address with a name or password in it is not followed: every list shows it")
-        answer = await self._ask(str(url), feed_id)
+        url, answer = await self._reached(url, feed_id, is_told=has_scheme(address))
         try:
             return self._resolved(url, answer, await self._document(answer, feed_id))
         except NoFeed as nothing:
@@ -101,7 +111,7 @@ class Syndication:
         answer = await self._ask(url, feed.id, headers)
         fresh, moved_to = conditional.fresh_until(answer.headers, now), _moved(answer, url)
         if answer.status == 304 and headers:
-            return NotModified(cursor=bookmark.cursor(), moved_to=moved_to, not_before=fresh)
+            return NotModified(cursor=bookmark.cursor(), moved_to=moved_to, not_before=bookmark.calm.until(fresh, now))
         document = await self._document(answer, feed.id)
         asked = self._asked(feed, answer.url, now, bookmark.newest)
         first = await self._read(asked, [document])
@@ -113,7 +123,7 @@ class Syndication:
         # to see that nothing came to it.
         if document.expired or (document.ill_formed and not is_same):
             after = replace(after, validators=None)
-        not_before = asked_again(document, fresh, now)
+        not_before = after.calm.until(fresh, now)
         if is_same:
             return NotModified(cursor=after.cursor(), moved_to=moved_to, not_before=not_before)
         documents, older = await self._back(feed, bookmark, document, _below(document, answer, first.author))
@@ -167,9 +177,10 @@ class Syndication:
         The first look reads one page: what is below it is asked for by a backfill only.
         """
         documents = [document]
+        marks = set(reading.item_marks(document))
         if not bookmark.seen or not document.items:
             return documents, older
-        while older is not None and not bookmark.meets(reading.item_marks(documents[-1])):
+        while older is not None and not bookmark.meets(marks):
             if len(documents) > GAP_PAGES:
                 return documents, older
             try:
@@ -179,6 +190,7 @@ class Syndication:
             except SourceError:  # what was read so far counts; whoever has the token goes on there
                 return documents, older
             documents.append(page)
+            marks.update(reading.item_marks(page))
         return documents, None
 
     async def _page(self, feed: Feed, page: Below) -> tuple[Document, Below | None]:
@@ -225,6 +237,19 @@ class Syndication:
 
     # -- resolving --------------------------------------------------------------------------------
 
+    async def _reached(self, url: URL, feed_id: str, *, is_told: bool) -> tuple[URL, Response]:
+        """What an address answers: by https, and by http where that was not said and nothing answers."""
+        try:
+            return url, await self._ask(str(url), feed_id)
+        except TemporarySourceError as error:
+            if is_told or isinstance(error, HostHeld) or error.not_before is not None:
+                raise
+            plain = URL("http" + str(url).removeprefix("https"))
+            try:
+                return plain, await self._ask(str(plain), feed_id)
+            except TemporarySourceError:
+                raise error from None
+
     def _resolved(self, url: URL, answer: Response, document: Document) -> Resolved:
         """The feed that was found at `url`."""
         feed_id = feed_id_of(url)
@@ -260,8 +285,13 @@ class NoFeed(ParseError):
 
 def _after(bookmark: Bookmark, document: Document, found: reading.Reading) -> Bookmark:
     marks = reading.item_marks(document)[:REMEMBERED]
-    digest = digest_of(found.entries, found.author)
-    return replace(bookmark, digest=digest, seen=marks or bookmark.seen, newest=found.newest)
+    return replace(
+        bookmark,
+        digest=found.digest,
+        seen=marks or bookmark.seen,
+        newest=found.newest,
+        calm=Calm.of(document),
+    )
 
 
 def _below(document: Document, answer: Response, author: Author, page: Below | None = None) -> Below | None:

@@ -64,6 +64,11 @@ def parsed(address: str) -> URL | None:
     return web_url(address)
 
 
+def has_scheme(address: str) -> bool:
+    """Whether it was said that the address is one of http, or of https."""
+    return bool(re.match(r"https?:", _split(address)[1], re.IGNORECASE))
+
+
 def web_url(address: str) -> URL | None:
     """A URL that can be asked, without its fragment; None for one that cannot."""
     try:
@@ -91,6 +96,8 @@ def has_secret(url: URL) -> bool:
 def is_like_a_feed(url: URL) -> bool:
     """Whether a URL ends like a feed's."""
     path = url.path.rstrip("/").casefold()
+    if "feed" in url.query:  # WordPress without pretty links: `/?feed=rss2`
+        return True
     return path.endswith(_ENDINGS) or path.rpartition("/")[2] in _NAMES
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from bot import conditional
 from bot.model import Author, Cursor, Entry, Json
+from bot.sources.syndication_times import Calm
 
 REMEMBERED: Final = 50
 """So many of the newest items are remembered, to see whether a page reaches back to the look before."""
+
+_MET: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,7 @@ class Bookmark:
     """What is in the cursor.
 
     `validators` of the answer from `url`, and `since` when; `digest` of what was read in it; `seen`, marks of the
-    newest items; `newest`, the id of a mirrored author's newest post.
+    newest items; `newest`, the id of a mirrored author's newest post; `calm`: when the feed wants to be asked.
     """
 
     url: str = ""
@@ -29,6 +32,7 @@ class Bookmark:
     digest: str = ""
     seen: tuple[str, ...] = ()
     newest: int | None = None
+    calm: Calm = field(default_factory=Calm)
 
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
@@ -42,6 +46,7 @@ class Bookmark:
             seen=tuple(filter(None, map(_text, seen)))[:REMEMBERED] if isinstance(seen, list) else (),
             # As text: a JSON number of 19 digits is another one in some readers.
             newest=int(newest) if isinstance(newest, str) and newest.isascii() and newest.isdigit() else None,
+            calm=Calm.read(cursor.get("calm")),
         )
 
     def cursor(self) -> Cursor:
@@ -53,6 +58,7 @@ class Bookmark:
             "digest": self.digest,
             "seen": list(self.seen),
             "newest": "" if self.newest is None else str(self.newest),
+            "calm": self.calm.json(),
         }
         return {name: value for name, value in values.items() if value}
 
@@ -66,8 +72,10 @@ class Bookmark:
         return replace(self, url=url, validators=conditional.validators(headers), since=now)
 
     def meets(self, marks: Iterable[str]) -> bool:
-        """Whether something of this look was seen by the one before; so it is, too, where nothing was seen then."""
-        return not self.seen or not set(self.seen).isdisjoint(marks)
+        """Whether these items reach down to what the look before has seen: one that stays on top for ever does not
+        say so.
+        """
+        return len(set(self.seen).intersection(marks)) >= min(len(self.seen), _MET)
 
 
 def marks_of(ids: Sequence[str]) -> tuple[str, ...]:

@@ -25,10 +25,12 @@ _PLAIN_KEY = re.compile(rf"[!#-&(-;=?-~]{{1,{LONGEST_KEY}}}")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
-def author_of(document: Document, url: str) -> Author:
-    """Whose feed it is: a name and a home page; a feed has no handle."""
+def author_of(document: Document, url: str, known_as: str = "") -> Author:
+    """Whose feed it is: a name and a home page; a feed has no handle. `known_as`: its name before."""
     name = shorten(one_line(document.title[:2_000]) or one_line(document.author[:2_000]), _LONGEST_TITLE)
-    return Author(handle="", name=name or _SCHEME.sub("", url), url=document.url if is_web_link(document.url) else url)
+    return Author(
+        handle="", name=name or known_as or _SCHEME.sub("", url), url=document.url if is_web_link(document.url) else url
+    )
 
 
 def entries_of(

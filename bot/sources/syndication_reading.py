@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.errors import ParseError, SourceRefused
@@ -12,19 +12,20 @@ from bot.sources import nitter
 from bot.sources import syndication_entries as plain
 from bot.sources.chains import Wanted
 from bot.sources.feeds import Document, Item
-from bot.sources.syndication_cursor import marks_of
+from bot.sources.syndication_cursor import digest_of, marks_of
 from bot.sources.syndication_times import is_newest_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The entries, and what is told with them (see `model.Fetched`). `newest`: see `syndication_cursor.Bookmark`."""
+    """The entries, and what is told with them (see `model.Fetched`). `newest`, `digest`: see `Bookmark`."""
 
     author: Author
     entries: tuple[Entry, ...]
     ordered: bool = False
     reaches: datetime | None = None
     newest: int | None = None
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Asked:
 
 def read(asked: Asked, documents: Sequence[Document]) -> Reading:
     """The pages of a feed, the newest first, as one. Raises `SourceError` where they are not what was followed."""
+    found = _read(asked, documents)
+    return replace(found, digest=digest_of(found.entries, found.author))
+
+
+def _read(asked: Asked, documents: Sequence[Document]) -> Reading:
     first = documents[0]
     items = tuple(item for document in documents for item in document.items)
     author = author_of(first, asked)
@@ -81,7 +87,7 @@ def author_of(document: Document, asked: Asked) -> Author:
     mirrored = nitter.author_of(document)
     if mirrored is None and asked.feed.author.handle:
         raise ParseError(asked.feed.id, f"the site sends something else than the posts of @{asked.feed.author.handle}")
-    return mirrored or plain.author_of(document, asked.url)
+    return mirrored or plain.author_of(document, asked.url, asked.feed.author.name)
 
 
 def item_marks(document: Document) -> tuple[str, ...]:
