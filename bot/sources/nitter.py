@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from bot.model import Author, Entry, Media, Post
 from bot.sources.chains import Chain, Said, Wanted, entry_of, is_wanted
@@ -20,9 +20,9 @@ from bot.sources.feeds_text import as_post
 from bot.sources.threadreader_pages import time_of
 from bot.text import one_line, shorten
 
-_TITLE = re.compile(r"(.{0,200}) / @(\w{1,20})", re.DOTALL)
-_STATUS = re.compile(r"/(\w{1,20})/status(?:es)?/(\d{1,19})(?!\d)")
-_ID = re.compile(r"\d{15,19}")
+_TITLE = re.compile(r"(.{0,200}) / @([A-Za-z0-9_]{1,20})", re.DOTALL)
+_STATUS = re.compile(r"/(\w{1,20})/status(?:es)?/(\d{1,19})(?!\d)", re.ASCII)
+_ID = re.compile(r"[0-9]{15,19}")
 _PREFIX = re.compile(r"(Pinned|RT(?: by @(\w{1,20}))?|R to @(\w{1,20})): ")
 _QUOTED = re.compile(r"<hr ?/?>\s{0,9}<blockquote>")
 _PICTURE = re.compile(
@@ -51,7 +51,7 @@ def author_of(document: Document) -> Author | None:
     if titled is None:
         return None
     name, handle = titled[1], titled[2]
-    own_page = urlsplit(document.url).path.strip("/").casefold() == handle.casefold()
+    own_page = _split(document.url).path.strip("/").casefold() == handle.casefold()
     is_mirror = document.description.startswith("Twitter feed for:") or has_posts(document.items)
     return Author(handle=handle, name=name, url=f"https://x.com/{handle}") if own_page and is_mirror else None
 
@@ -140,7 +140,7 @@ def _post(item: Item, key: str) -> Post:
     quoted = _QUOTED.search(item.html)
     own = item.html[: quoted.start()] if quoted else item.html
     post = as_post(replace(item, html=own.replace(_VIDEO_LABEL, "")), key)
-    host = urlsplit(item.url).hostname or ""
+    host = _split(item.url).hostname or ""
     quotes = [_on_x(found) for found in _STATUS.finditer(item.html[quoted.start() :])][-1:] if quoted else []
     links = (_real(link, host, key) for link in post.links)
     return replace(
@@ -162,7 +162,7 @@ def _on_x_again(found: re.Match[str]) -> str:
 
 def _real(link: str, host: str, key: str) -> str:
     """A link as the author made it: the mirror's to pages of people and hashtags, and to this post, are not theirs."""
-    if urlsplit(link).hostname != host:
+    if _split(link).hostname != host:
         return link
     status = _STATUS.search(link)
     return _on_x(status) if status and status[2] != key else ""
@@ -170,8 +170,17 @@ def _real(link: str, host: str, key: str) -> str:
 
 def _picture(media: Media, host: str) -> str:
     """A picture where X has it: mirrors die, and proxies of pictures first."""
-    found = _PICTURE.search(unquote(urlsplit(media.url).path)) if urlsplit(media.url).hostname == host else None
+    url = _split(media.url)
+    found = _PICTURE.search(unquote(url.path)) if url.hostname == host else None
     return f"https://{found[1] or 'pbs.twimg.com'}/{found[2]}" if found else media.url
+
+
+def _split(url: str) -> SplitResult:
+    """A URL in its parts; nothing of one that has none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 # -- threads ------------------------------------------------------------------------------------------
