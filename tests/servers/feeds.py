@@ -73,9 +73,10 @@ class FeedSite:
     blogs: dict[str, Blog] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
+    """Paths with their queries that are answered 500."""
     requests: list[str] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
-    version: str = ""
     status: int = 301
 
     def blog(self, name: str, articles: int = 0, **more: object) -> Blog:
@@ -92,6 +93,8 @@ class FeedSite:
         self.asked.append(dict(request.headers))
         if request.path in self.moved:
             return web.Response(status=self.status, headers={"Location": self.moved[request.path]})
+        if request.path_qs in self.failing:
+            return web.Response(status=500)
         if request.path in self.gone:
             return web.Response(status=410)
         _, name, *rest = request.path.split("/")
