@@ -43,7 +43,8 @@ def entries_of(
 
 def _entry(item: Item, ids: tuple[str, ...], *, feed_id: str, author: Author, now: datetime) -> Entry:
     post = as_post(item, ids[0])
-    url = item.url if is_web_link(item.url) else author.url
+    # An id that is an address is that of the page, nearly always (JSON Feed asks for it).
+    url = next(filter(is_web_link, (item.url, item.id)), author.url)
     title = shorten(one_line(item.title[:2_000]), _LONGEST_TITLE) or title_of_posts((post,))
     return Entry(
         feed_id=feed_id,
