@@ -110,10 +110,10 @@ class Syndication:
         headers = conditional.request_headers(bookmark.validators_at(url, now))
         answer = await self._ask(url, feed.id, headers)
         fresh, moved_to = conditional.fresh_until(answer.headers, now), _moved(answer, url)
-        if answer.status == 304 and headers:
+        if answer.status == 304:
             return NotModified(cursor=bookmark.cursor(), moved_to=moved_to, not_before=bookmark.calm.until(fresh, now))
         document = await self._document(answer, feed.id)
-        asked = self._asked(feed, answer.url, now, bookmark.newest)
+        asked = self._asked(feed, answer.url, now, bookmark)
         first = await self._read(asked, [document])
         after = _after(bookmark, document, first).read_at(url, now, answer.headers)
         is_same = after.digest == bookmark.digest
@@ -200,8 +200,17 @@ class Syndication:
 
     # -- reading, off the event loop where it takes long --------------------------------------------
 
-    def _asked(self, feed: Feed, url: str, now: datetime, newest: int | None = None) -> reading.Asked:
-        return reading.Asked(feed=feed, url=url, now=now, posts=self._posts, min_posts=self._min_posts, newest=newest)
+    def _asked(self, feed: Feed, url: str, now: datetime, bookmark: Bookmark | None = None) -> reading.Asked:
+        before = bookmark or Bookmark()
+        return reading.Asked(
+            feed=feed,
+            url=url,
+            now=now,
+            posts=self._posts,
+            min_posts=self._min_posts,
+            newest=before.newest,
+            homes=before.homes,
+        )
 
     async def _document(self, answer: Response, feed_id: str) -> Document:
         content_type = answer.headers.get("Content-Type", "")
@@ -291,7 +300,7 @@ def _after(bookmark: Bookmark, document: Document, found: reading.Reading) -> Bo
         seen=marks or bookmark.seen,
         newest=found.newest,
         calm=Calm.of(document),
-    )
+    ).at(found.home)
 
 
 def _below(document: Document, answer: Response, author: Author, page: Below | None = None) -> Below | None:

@@ -16,6 +16,7 @@ REMEMBERED: Final = 50
 """So many of the newest items are remembered, to see whether a page reaches back to the look before."""
 
 _MET: Final = 2
+_MOST_HOMES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class Bookmark:
     """What is in the cursor.
 
     `validators` of the answer from `url`, and `since` when; `digest` of what was read in it; `seen`, marks of the
-    newest items; `newest`, the id of a mirrored author's newest post; `calm`: when the feed wants to be asked.
+    newest items; `newest`, the id of a mirrored author's newest post; `calm`: when the feed wants to be asked;
+    `homes`, the hosts that the site was at, the last first.
     """
 
     url: str = ""
@@ -33,20 +35,22 @@ class Bookmark:
     seen: tuple[str, ...] = ()
     newest: int | None = None
     calm: Calm = field(default_factory=Calm)
+    homes: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
-        validators, seen, newest = cursor.get("validators"), cursor.get("seen"), cursor.get("newest")
+        validators, newest = cursor.get("validators"), cursor.get("newest")
         return cls(
             url=_text(cursor.get("url")),
             validators=validators if isinstance(validators, dict) else None,
             since=_time(cursor.get("since")),
             digest=_text(cursor.get("digest")),
-            seen=tuple(filter(None, map(_text, seen)))[:REMEMBERED] if isinstance(seen, list) else (),
+            seen=_texts(cursor.get("seen"), REMEMBERED),
             # As text: a JSON number of 19 digits is another one in some readers.
             newest=int(newest) if isinstance(newest, str) and newest.isascii() and newest.isdigit() else None,
             calm=Calm.read(cursor.get("calm")),
+            homes=_texts(cursor.get("homes"), _MOST_HOMES),
         )
 
     def cursor(self) -> Cursor:
@@ -59,6 +63,7 @@ class Bookmark:
             "seen": list(self.seen),
             "newest": "" if self.newest is None else str(self.newest),
             "calm": self.calm.json(),
+            "homes": list(self.homes),
         }
         return {name: value for name, value in values.items() if value}
 
@@ -70,6 +75,10 @@ class Bookmark:
     def read_at(self, url: str, now: datetime, headers: Mapping[str, str]) -> Bookmark:
         """The feed was read whole from this address, with these headers."""
         return replace(self, url=url, validators=conditional.validators(headers), since=now)
+
+    def at(self, home: str) -> Bookmark:
+        """The site is at this host now."""
+        return replace(self, homes=tuple(dict.fromkeys(filter(None, (home, *self.homes))))[:_MOST_HOMES])
 
     def meets(self, marks: Iterable[str]) -> bool:
         """Whether these items reach down to what the look before has seen: one that stays on top for ever does not
@@ -91,6 +100,10 @@ def digest_of(entries: Iterable[Entry], author: Author) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _texts(values: Json, most: int) -> tuple[str, ...]:
+    return tuple(filter(None, map(_text, values)))[:most] if isinstance(values, list) else ()
 
 
 def _text(value: Json) -> str:

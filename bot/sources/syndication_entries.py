@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 from bot.model import Author, Entry
 from bot.sources.feeds import Document, Item
 from bot.sources.feeds_text import as_post
+from bot.sources.syndication_addresses import web_url
 from bot.sources.syndication_times import written
 from bot.text import is_web_link, one_line, shorten, title_of_posts
 
@@ -34,11 +35,38 @@ def author_of(document: Document, url: str, known_as: str = "") -> Author:
 
 
 def entries_of(
-    items: Sequence[Item], document: Document, *, feed_id: str, author: Author, url: str, now: datetime
+    items: Sequence[Item],
+    document: Document,
+    *,
+    feed_id: str,
+    author: Author,
+    url: str,
+    now: datetime,
+    homes: Sequence[str] = (),
 ) -> tuple[Entry, ...]:
-    """One entry for each item that says something, in the listing's order."""
+    """One entry for each item that says something, in the listing's order. `homes`: where the site was before."""
     named = identified(items, not_theirs=(url, document.url, document.self_url, document.id))
-    return tuple(_entry(item, ids, feed_id=feed_id, author=author, now=now) for ids, item in named)
+    home = home_of(document, url)
+    return tuple(
+        _entry(item, (*ids, *_earlier(ids, home, homes)), feed_id=feed_id, author=author, now=now)
+        for ids, item in named
+    )
+
+
+def home_of(document: Document, url: str) -> str:
+    """The host of the site whose feed it is."""
+    home = web_url(document.url) or web_url(url)
+    return (home.host_port_subcomponent or "") if home is not None else ""
+
+
+def _earlier(ids: Iterable[str], home: str, homes: Iterable[str]) -> Iterator[str]:
+    """What the same item was known by while the site was elsewhere: else all would be news when a site moves."""
+    for one in ids:
+        yield from (f"{before}{one.removeprefix(home)}" for before in homes if before != home and _is_at(one, home))
+
+
+def _is_at(one: str, home: str) -> bool:
+    return bool(home) and one.startswith(f"{home}/")
 
 
 def _entry(item: Item, ids: tuple[str, ...], *, feed_id: str, author: Author, now: datetime) -> Entry:

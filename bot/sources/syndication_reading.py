@@ -18,7 +18,7 @@ from bot.sources.syndication_times import is_newest_first
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The entries, and what is told with them (see `model.Fetched`). `newest`, `digest`: see `Bookmark`."""
+    """The entries, and what is told with them (see `model.Fetched`). `newest`, `digest`, `home`: see `Bookmark`."""
 
     author: Author
     entries: tuple[Entry, ...]
@@ -26,11 +26,15 @@ class Reading:
     reaches: datetime | None = None
     newest: int | None = None
     digest: str = ""
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What is read: the feed, the address it was read from, and which threads of a mirrored author are wanted."""
+    """What is read: the feed, the address it was read from, and which threads of a mirrored author are wanted.
+
+    `newest`, `homes`: see `Bookmark`.
+    """
 
     feed: Feed
     url: str
@@ -38,6 +42,7 @@ class Asked:
     posts: Wanted = "threads"
     min_posts: int = 2
     newest: int | None = None
+    homes: tuple[str, ...] = ()
 
 
 def read(asked: Asked, documents: Sequence[Document]) -> Reading:
@@ -53,10 +58,13 @@ def _read(asked: Asked, documents: Sequence[Document]) -> Reading:
     if author.handle:
         return _mirrored(asked, author, items)
     feed_id = asked.feed.id
-    entries = plain.entries_of(items, first, feed_id=feed_id, author=author, url=asked.url, now=asked.now)
+    entries = plain.entries_of(
+        items, first, feed_id=feed_id, author=author, url=asked.url, now=asked.now, homes=asked.homes
+    )
     if items and not entries:
         raise ParseError(feed_id, "nothing in the feed says anything")
-    return Reading(author=author, entries=entries, ordered=is_newest_first(items))
+    home = plain.home_of(first, asked.url)
+    return Reading(author=author, entries=entries, ordered=is_newest_first(items), home=home)
 
 
 def _mirrored(asked: Asked, author: Author, items: Sequence[Item]) -> Reading:

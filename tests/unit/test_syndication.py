@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from bot.errors import (
     SeveralFeeds,
     SourceError,
     SourceRefused,
+    TemporarySourceError,
 )
 from bot.http import Http
 from bot.model import Author, Choice, Feed, Fetched, NotModified
@@ -376,6 +378,24 @@ async def test_skipped_hours(feeds, source, clock):
     assert look.not_before == clock.now.replace(hour=14, minute=0, second=0, microsecond=0)
 
 
+async def test_site_that_moves(source):
+    """The entries of a site that moves to another host are the same as before, though guid and link are others."""
+    bodies = [
+        RSS.replace(b"http://h/", b"https://%b/" % host)
+        .replace(b"<guid>g1", b"<guid>https://%b/1" % host)
+        .replace(b"<guid>g2", b"<guid>https://%b/2" % host)
+        for host in (b"old.example", b"www.old.example", b"new.example")
+    ]
+    looks, cursor = [], {}
+    for body in bodies:
+        async with site(answer(body=body)) as made:
+            looks.append(await source.fetch(feed_at(f"{made.url}/feed.xml"), cursor))
+        cursor = looks[-1].cursor
+
+    assert [look.entries[0].key for look in looks] == ["old.example/1", "www.old.example/1", "new.example/1"]
+    assert {"old.example/1", "www.old.example/1"} <= looks[2].entries[0].ids
+
+
 # -- pages ----------------------------------------------------------------------------------------------
 
 
@@ -411,7 +431,7 @@ async def test_gap(feeds, source):
     second = await again(source, feed, look)
 
     assert set(numbers(*range(20, 60))) <= set(keys(second))
-    assert second.older == ""
+    assert (second.older, len(feeds.requests)) == ("", 2 + 3)
 
 
 async def test_gap_under_an_entry_that_stays_on_top(feeds, source):
@@ -610,6 +630,17 @@ async def test_mirrored_part_is_told_of_once(source):
     assert looks == [[], [str(NEW + 3)], []]
 
 
+async def test_mirror_that_is_empty_for_once(source):
+    """The newest post that was seen is remembered while a mirror shows none."""
+    looks, cursor = [], {}
+    for body in (nitter(Status(id=NEW)), nitter(), nitter(Status(id=NEW + 5), Status(id=NEW + 3, prefix=ME))):
+        async with site(answer(body=body)) as made:
+            looks.append(await source.fetch(feed_at(f"{made.url}/annwrites/rss"), cursor))
+        cursor = looks[-1].cursor
+
+    assert [entry.key for entry in looks[-1].entries] == [str(NEW + 3)]
+
+
 # -- large feeds ----------------------------------------------------------------------------------------
 
 
@@ -637,12 +668,21 @@ async def test_large_feed_stops_nobody(feeds, source):
 
 
 async def test_feed_that_takes_too_long(monkeypatch, feeds, source):
-    """A feed that cannot be read in time is an error."""
-    monkeypatch.setattr(syndication, "_READ_WITHIN", 0.0)
+    """A feed that cannot be read in time is an error, and while it is being read still, others fail for now only."""
+    release = threading.Event()
+    monkeypatch.setattr(syndication, "_READ_WITHIN", 0.01)
     monkeypatch.setattr(syndication, "_LARGE", 0)
+    monkeypatch.setattr(syndication.feeds, "parse", lambda *_, **__: release.wait(10))
     feeds.blog("ann", articles=1)
-    with pytest.raises(SourceError):
-        await source.fetch(feed_at(f"{feeds.url}/ann/feed.xml"), {})
+    feed = feed_at(f"{feeds.url}/ann/feed.xml")
+    try:
+        for _ in range(2):
+            with pytest.raises(ParseError, match="within"):
+                await source.fetch(feed, {})
+        with pytest.raises(TemporarySourceError):
+            await source.fetch(feed, {})
+    finally:
+        release.set()
 
 
 async def test_error_in_a_thread(monkeypatch, source):

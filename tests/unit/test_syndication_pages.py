@@ -199,6 +199,7 @@ def test_bookmark_is_kept():
         seen=("a", "b"),
         newest=2**62,
         calm=Calm(ttl=timedelta(hours=1)),
+        homes=("b.org", "a.org"),
     )
 
     assert Bookmark.read(json.loads(json.dumps(bookmark.cursor()))) == bookmark
@@ -209,7 +210,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
-fields = st.sampled_from(["url", "validators", "since", "digest", "seen", "newest", "calm"])
+fields = st.sampled_from(["url", "validators", "since", "digest", "seen", "newest", "calm", "homes"])
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
