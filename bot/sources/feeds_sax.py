@@ -61,6 +61,9 @@ def read(body: bytes, *, content_type: str, url: str) -> Reading:
     if not well_formed:
         parser = loose = _Loose(url, None, "utf-8", entities)
         _parse_loosely(loose, data.decode("utf-8", errors="replace"))
+        if parser.version and not parser.entries:
+            # Most likely cut off. An author of whom nothing was read is not one who wrote nothing.
+            raise NotAFeed("it is ill-formed before its first entry, or cut off there")
     return Reading(
         version=version or parser.version,
         feed=parser.feeddata,
@@ -115,6 +118,8 @@ class _Bounded:
         if self.depth > MAX_DEPTH or len(attributes) > MAX_ATTRIBUTES:
             raise NotAFeed(_TOO_MUCH)
         if self._tags > MAX_TAGS:
+            if self.inentry:
+                del self.entries[-1]  # of which only a part was read
             raise _Enough if self.entries else NotAFeed(_TOO_MUCH)
         super().unknown_starttag(tag, attributes)  # type: ignore[misc]
 

@@ -18,7 +18,7 @@ from bot.sources.feeds import Item
 from bot.sources.feeds_links import absolute, unique
 from bot.sources.feeds_writer import Writer
 from bot.sources.html import TooHeavy, check
-from bot.text import clean, one_line
+from bot.text import clean, one_line, split_links
 
 _DROPPED_TAGS: Final = frozenset(
     (
@@ -63,6 +63,10 @@ _QUOTING_CLASSES: Final = frozenset(
     )
 )
 """Posts of others, put into a page as a quotation by the services' own code."""
+_CARD_CLASSES: Final = frozenset(
+    ("kg-bookmark-card", "embedded-post-wrap", "digest-post-embed", "embedded-publication-wrap")
+)
+"""What a link leads to, shown as a card: other people's words."""
 _PARAGRAPHS: Final = frozenset(
     ("p", "h1", "h2", "h3", "h4", "h5", "h6", "dl", "figure", "table", "hr", "details", "address")
 )
@@ -109,9 +113,13 @@ def as_post(item: Item, id: str) -> Post:  # noqa: A002
     body = LexborHTMLParser(markup.decode()).body
     if body is not None:
         reader.children(body, 0)
+    text = reader.text()
+    for piece, is_link in split_links(text):
+        if is_link:
+            reader.link(piece)
     return Post(
         id=id,
-        text=reader.text(),
+        text=text,
         links=tuple(reader.links),
         media=unique((*reader.media, *item.media)),
         quotes=tuple(reader.quotes),
@@ -164,6 +172,8 @@ class _Reader:
             return
         if named & _QUOTING_CLASSES or (tag == "blockquote" and self._is_quoted_status(node)):
             self._quotation(node, depth)
+        elif named & _CARD_CLASSES and (url := self._first_link(node)):
+            self._apart(url)
         elif tag in self._readers:
             self._readers[tag](self, node, depth)
         elif tag in _PARAGRAPHS or tag in _LINES:
@@ -211,7 +221,7 @@ class _Reader:
 
     def _cell(self, node: LexborNode, depth: int) -> None:
         if node.prev is not None and any(_is_cell(before) for before in _before(node)):
-            self._writer.say(" | ")
+            self._writer.separate(" | ")
         self.children(node, depth)
 
     # -- links ----------------------------------------------------------------------------------------
@@ -233,9 +243,10 @@ class _Reader:
         pictured = not words.strip() and node.css_first("img") is not None
         # What a picture leads to is mostly itself in another size.
         if not (pictured and _is_picture(url)):
-            self._link(url)
+            self.link(url)
 
-    def _link(self, url: str) -> None:
+    def link(self, url: str) -> None:
+        """Name a link, but not one to the entry itself."""
         if url.partition("#")[0] != self._page:
             self.links[url] = None
 
@@ -252,7 +263,11 @@ class _Reader:
         self._writer.part(2)
         self._writer.say(url)
         self._writer.part(2)
-        self._link(url)
+        self.link(url)
+
+    def _first_link(self, node: LexborNode) -> str:
+        anchor = node.css_first("a[href]")
+        return self._absolute(_attribute(anchor, "href")) if anchor is not None else ""
 
     def _is_quoted_status(self, node: LexborNode) -> bool:
         """Mirrors of X show a quoted post as a quotation that ends with its address."""

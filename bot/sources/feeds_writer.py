@@ -83,6 +83,12 @@ class Writer:
         self._breaks += 1
         self._eats_blank = True
 
+    def separate(self, mark: str) -> None:
+        """Put `mark` between what stands on a line and what follows on it."""
+        if self._parts and not self._breaks:
+            self._put(mark.lstrip() if self._parts[-1].endswith(" ") else mark)
+            self._eats_blank = True
+
     def part(self, lines: int) -> None:
         """What follows begins on another line, or, with 2, after an empty one. Lists have none."""
         lines = 1 if self._lists else lines

@@ -34,6 +34,8 @@ _PERIODS: Final = {
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _HTML_PAGE = re.compile(rb"(?:\s|<\?[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z]|<!--")
+_CLOSED = re.compile(r"</(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)>")
+"""How feedparser ends what is empty in XHTML; as HTML, `<br></br>` is two breaks."""
 _MARKUP = re.compile(r"<[a-zA-Z/!]|&#?\w{1,32};")
 
 
@@ -126,6 +128,8 @@ def _forms(entry: dict[str, Any], *, is_rss: bool) -> Iterator[tuple[int, int, s
 def _form(rank: int, form: dict[str, Any], *, plain: bool = False) -> Iterator[tuple[int, int, str, bool, str]]:
     value, kind = _text(form, "value"), _type(form)
     if value and (kind in ("", "application/xhtml+xml") or kind.startswith("text/")):
+        if kind == "application/xhtml+xml":
+            value = _CLOSED.sub("", value)
         says_something = any(map(str.isalnum, value))
         yield rank if says_something else -1, len(value), value, plain or kind == "text/plain", _text(form, "base")
 
