@@ -58,6 +58,8 @@ _ACCEPT: Final = (
 )
 
 
+_FINISHED: Final = "the feed says that it is finished"
+
 _T = TypeVar("_T")
 
 
@@ -107,24 +109,19 @@ class Syndication:
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         """Read the feed; where it does not reach back to the look before, the pages below it as well."""
         now, bookmark, url = self._clock(), Bookmark.read(cursor), _url_of(feed)
-        headers = conditional.request_headers(bookmark.validators_at(url, now))
-        answer = await self._ask(url, feed.id, headers)
+        answer = await self._ask(url, feed.id, conditional.request_headers(bookmark.validators_at(url, now)))
         fresh, moved_to = conditional.fresh_until(answer.headers, now), _moved(answer, url)
         if answer.status == 304:
             return NotModified(cursor=bookmark.cursor(), moved_to=moved_to, not_before=bookmark.calm.until(fresh, now))
         document = await self._document(answer, feed.id)
         asked = self._asked(feed, answer.url, now, bookmark)
         first = await self._read(asked, [document])
-        after = _after(bookmark, document, first).read_at(url, now, answer.headers)
-        is_same = after.digest == bookmark.digest
-        if document.expired and is_same:
-            raise FeedEnded(feed.id, "the feed says that it is finished")
-        # Half a document with the whole one's ETag would be answered 304 from then on; what is finished is read again,
-        # to see that nothing came to it.
-        if document.expired or (document.ill_formed and not is_same):
-            after = replace(after, validators=None)
+        headers = answer.headers if _is_sure(document, is_same=first.digest == bookmark.digest) else {}
+        after = _after(bookmark, document, first).read_at(url, now, headers)
         not_before = after.calm.until(fresh, now)
-        if is_same:
+        if after.digest == bookmark.digest:
+            if document.expired:
+                raise FeedEnded(feed.id, _FINISHED)
             return NotModified(cursor=after.cursor(), moved_to=moved_to, not_before=not_before)
         documents, older = await self._back(feed, bookmark, document, _below(document, answer, first.author))
         found = first if len(documents) == 1 else await self._read(asked, documents)
@@ -221,7 +218,8 @@ class Syndication:
         try:
             return await self._apart(parse, len(answer.body), feed_id)
         except NotAFeed as error:
-            raise _no_feed(feed_id, answer, error) from error
+            said = str(error)
+            raise await self._apart(lambda: _no_feed(feed_id, answer, said), len(answer.body), feed_id) from error
 
     async def _read(self, asked: reading.Asked, documents: Sequence[Document]) -> reading.Reading:
         size = sum(len(item.html) for document in documents for item in document.items)
@@ -263,7 +261,7 @@ class Syndication:
         """The feed that was found at `url`."""
         feed_id = feed_id_of(url)
         if document.expired:
-            raise FeedEnded(feed_id, "the feed says that it is finished")
+            raise FeedEnded(feed_id, _FINISHED)
         feed = Feed(id=feed_id, source=KIND, address=address_of(url), author=Author(handle=""))
         author = reading.author_of(document, self._asked(feed, str(url), self._clock()))
         return Resolved(feed=replace(feed, author=author, url=_moved(answer, str(url)) or str(url)))
@@ -272,9 +270,10 @@ class Syndication:
         """The feed that a web page names."""
         page = URL(answer.url)
         try:
-            found = pages.choices_of(pages.links_of(answer.body, page))
+            links = await self._apart(lambda: pages.links_of(answer.body, page), len(answer.body), feed_id)
         except html.TooHeavy as error:
             raise nothing from error
+        found = pages.choices_of(links)
         if len(found) > 1:
             choices = tuple(Choice(address=f"{KIND}:{group[0].url}", title=group[0].title) for group in found)
             raise SeveralFeeds(feed_id, f"{page.host} has {len(found)} feeds", choices)
@@ -301,6 +300,15 @@ def _after(bookmark: Bookmark, document: Document, found: reading.Reading) -> Bo
         newest=found.newest,
         calm=Calm.of(document),
     ).at(found.home)
+
+
+def _is_sure(document: Document, *, is_same: bool) -> bool:
+    """Whether the next look may be told that nothing changed since this one.
+
+    Half a document with the whole one's ETag would be answered 304 from then on; what is finished is read again, to see
+    that nothing came to it.
+    """
+    return not document.expired and (is_same or not document.ill_formed)
 
 
 def _below(document: Document, answer: Response, author: Author, page: Below | None = None) -> Below | None:
@@ -332,7 +340,7 @@ def _is_substack(host: str) -> bool:
     return host == "substack.com" or host.endswith(".substack.com")
 
 
-def _no_feed(feed_id: str, answer: Response, error: NotAFeed) -> SourceError:
+def _no_feed(feed_id: str, answer: Response, said: str) -> SourceError:
     """What was sent in the place of a feed."""
     host = URL(answer.url).host or ""
     if not answer.body.strip():
@@ -344,4 +352,4 @@ def _no_feed(feed_id: str, answer: Response, error: NotAFeed) -> SourceError:
             return SourceRefused(feed_id, f"{host} wants a login")
     except html.TooHeavy:
         pass
-    return NoFeed(feed_id, f"{host} sent no feed: {error}")
+    return NoFeed(feed_id, f"{host} sent no feed: {said}")
