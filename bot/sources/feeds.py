@@ -98,4 +98,5 @@ def _unpacked(body: bytes) -> bytes:
 
 def _start(body: bytes) -> bytes:
     """The first characters of the document proper, as far as ASCII tells."""
-    return body[:1_000].removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").lstrip(b"\xff\xfe \t\r\n\f")
+    start = body.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n\f")[:1_000]
+    return start.replace(b"\x00", b"").lstrip(b"\xff\xfe \t\r\n\f")

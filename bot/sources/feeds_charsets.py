@@ -100,4 +100,6 @@ def _same(charset: str, other: str) -> bool:
 
 
 def _undeclared(text: str) -> str:
-    return _DECLARATION.sub("", text.removeprefix("\ufeff"), count=1).lstrip()
+    text = text.removeprefix("\ufeff")
+    declaration = _DECLARATION.match(text)
+    return text[declaration.end() if declaration else 0 :].lstrip()

@@ -238,26 +238,11 @@ def _parse_strictly(parser: _Strict, data: bytes) -> bool:
 
 
 def _parse_loosely(parser: _Loose, text: str) -> None:
-    _check_effort(text)
+    if text.count("<") + text.count("&") > _MOST_MARKS:
+        raise NotAFeed(_TOO_MUCH)
     try:
         parser.feed(text)
     except NotAFeed:
         raise
     except (_Enough, *_READ_WRONG):
         return
-
-
-_REACH = re.compile(r"<(?=[a-zA-Z])(?=((?:[^'\"<>]++|\"[^\"]*+\"|'[^']*+')*+))")
-_FARTHEST = 4
-"""How often the whole text may be looked through for the ends of tags."""
-
-
-def _check_effort(text: str) -> None:
-    """feedparser looks for the end of each tag through all that is quoted: with `<a "<a "<a …`, anew from each."""
-    reach = 0
-    if text.count("<") + text.count("&") > _MOST_MARKS:
-        raise NotAFeed(_TOO_MUCH)
-    for tag in _REACH.finditer(text):
-        reach += len(tag[1])
-        if reach > _FARTHEST * len(text):
-            raise NotAFeed(_TOO_MUCH)

@@ -188,6 +188,8 @@ SHOWN = (
         ("<description>short</description><itunes:summary>longer than short</itunes:summary>", "longer than short"),
         (f"<description>what it says</description>{SHOWN}", "what it says"),
         ("<media:group><media:description>all there is</media:description></media:group>", "all there is"),
+        ("<description>longer than short</description><itunes:summary>short</itunes:summary>", "longer than short"),
+        ("<content:encoded>...</content:encoded><description>short</description>", "short"),
         ("<description>one\ntwo</description>", "one\ntwo"),
         ("<description>&lt;p&gt;one\ntwo&lt;/p&gt;</description>", "one two"),
         ("<description>AT&amp;amp;T</description>", "AT&T"),
@@ -198,6 +200,20 @@ SHOWN = (
 def test_the_fullest_text_is_taken(inner, text):
     """The content before the summary, never a picture's description, entities decoded once."""
     assert as_post(only(read(rss(f"<item>{inner}</item>"))), "1").text == text
+
+
+def test_a_break_of_xhtml_is_one():
+    """feedparser writes `<br></br>`, which browsers take for two."""
+    content = '<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">one<br/>two</div></content>'
+
+    assert as_post(only(read(atom(f"<entry>{content}</entry>"))), "1").text == "one\ntwo"
+
+
+def test_half_characters_of_json_do_not_stay():
+    """Nothing could store or hash them."""
+    feed = '{"version": "https://jsonfeed.org/version/1", "items": [{"id": "1", "content_html": "a\\ud83db"}]}'
+
+    assert only(read(feed)).html == "a\ufffdb"
 
 
 def test_the_description_of_a_picture_belongs_to_it():
@@ -324,7 +340,7 @@ def test_the_time_of_change_stands_in_for_the_time_of_writing():
 
 # -- charsets ---------------------------------------------------------------------------------------------
 
-CAFE = rss("<item><title>Café “€”</title></item>")
+CAFE = rss("<item><title>Café “€” &#8212;</title></item>")
 
 
 @pytest.mark.parametrize(
@@ -346,7 +362,12 @@ CAFE = rss("<item><title>Café “€”</title></item>")
 )
 def test_the_charset_is_found(body, content_type):
     """Whatever the server and the document say of it."""
-    assert only(read(body, content_type)).title == "Café “€”"
+    assert only(read(body, content_type)).title == "Café “€” —"
+
+
+def test_two_bytes_a_character_would_be_seen():
+    """Some documents say that they are UTF-16, and are not."""
+    assert [only(read('<?xml version="1.0" encoding="utf-16"?>' + rss("<item/>") + blank)) for blank in ("", " ")]
 
 
 def test_json_has_its_charsets_too():
@@ -367,6 +388,22 @@ def test_an_entity_bomb_does_not_go_off():
     body = f'<!DOCTYPE rss [<!ENTITY a0 "ha">\n{LAUGHS}]>' + rss("<item><title>&a39;</title></item>")
 
     assert len(only(read(body)).title) < 100
+
+
+def test_a_long_entity_is_not_repeated():
+    """10 kB, named 10,000 times, would be 100 MB."""
+    body = f'<!DOCTYPE rss [\n<!ENTITY a "{"x" * 10_000}">\n]>' + rss(
+        f"<item><description>{'&a;' * 10_000}</description></item>"
+    )
+
+    assert len(only(read(body)).html) < 100_000
+
+
+def test_a_short_entity_is_meant():
+    """Some feeds declare the characters that they need."""
+    body = '<!DOCTYPE rss [\n<!ENTITY copy "&#169;">\n]>' + rss("<item><title>&copy; Ann</title></item>")
+
+    assert only(read(body)).title == "© Ann"
 
 
 def test_no_file_is_read_for_an_entity(tmp_path):
@@ -395,21 +432,25 @@ HOSTILE = {
     "nested items": CHANNEL + "<item>" * (SIZE // 6),
     "attributes": CHANNEL + "<item " + " ".join(f'a{n}="1"' for n in range(SIZE // 9)) + "/>",
     "a long attribute": CHANNEL + f'<item a="{"x" * SIZE}"/></channel></rss>',
-    "namespaces": CHANNEL + "".join(f'<x{n}:a xmlns:x{n}="urn:{n}"/>' for n in range(SIZE // 30)),
+    "namespaces": CHANNEL + "".join(f'<x{n}:a xmlns:x{n}="urn:{n}"/>' for n in range(SIZE // 30)) + "</channel></rss>",
     "quotes": CHANNEL + '<a "<" ' * (SIZE // 7),
     "crossed quotes": CHANNEL + "<a b=\"<a b='" * (SIZE // 11),
     "open tags": CHANNEL + "<a " * (SIZE // 3),
     "brackets": CHANNEL + "<" * SIZE,
     "ampersands": CHANNEL + "<item><title>" + "&" * SIZE,
     "numbers of no character": CHANNEL + "<item><title>&x;" + "&#99999999999;" * (SIZE // 14) + "</title></item>",
+    "named entities": '<!DOCTYPE rss [\n<!ENTITY a "aa">\n]>' + rss("&a;" * (SIZE // 2)),
     "open CDATA": CHANNEL + "<item><title>&x;" + "<![CDATA[" * (SIZE // 9),
     "open comments": CHANNEL + "&x;" + "<!--" * (SIZE // 4),
     "declarations": "<!DOCTYPE a [" * (SIZE // 13) + CHANNEL,
     "blanks before it begins": '<?xml version="1.0"?>' + "\n" * SIZE + rss(""),
+    "blanks before everything": "\n" * SIZE + rss(""),
+    "blanks within": rss(f"<item><title>{' ' * SIZE}</title></item>"),
+    "blanks below a comment": "<!-- -->" + "\n" * 49_000 + rss(""),
     "encodings": "<?xml " + 'encoding="' * (SIZE // 10),
-    "blank pieces": atom('<entry><content type="xhtml">&x;' + "\n<!-- -->" * (SIZE // 9) + "</content></entry>"),
+    "blank pieces": atom('<entry><content type="xhtml">&x;' + "\n<!-- -->" * SIZE + "a</content></entry>"),
     "an author without end": CHANNEL + f"<item><author>{'a.' * (SIZE // 2)}</author></item></channel></rss>",
-    "categories": rss("<item>" + "".join(f"<category>{n}</category>" for n in range(SIZE // 25)) + "</item>"),
+    "categories": rss("<item>" + "".join(f"<category>{n}</category>" for n in range(SIZE // 12)) + "</item>"),
     "a date without end": rss(f"<item><pubDate>2026-{'-' * SIZE}</pubDate></item>"),
     "a link without end": rss(f"<item><link>http://{'a&amp;' * (SIZE // 6)}</link></item>"),
     "JSON nested": '{"a":' * (SIZE // 5),
@@ -426,6 +467,15 @@ def test_a_hostile_document_takes_no_time(name):
         read(HOSTILE[name])
 
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "name", ["nested", "attributes", "namespaces", "quotes", "crossed quotes", "open tags", "named entities"]
+)
+def test_what_is_made_to_take_long_is_refused(name):
+    """Not read in part: nobody writes so."""
+    with pytest.raises(NotAFeed, match="too long to read"):
+        read(HOSTILE[name])
 
 
 def test_an_endless_document_is_refused():
