@@ -46,6 +46,7 @@ SOURCES = {
     "threadreader": "bot.sources.threadreader:ThreadReader",
     "fxtwitter": "bot.sources.fxtwitter:FxTwitter",
     "mastodon": "bot.sources.mastodon:Mastodon",
+    "syndication": "bot.sources.syndication:Syndication",
 }
 CHANNELS = {
     "url": "bot.channels.apprise:plain",

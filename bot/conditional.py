@@ -1,8 +1,8 @@
-"""Pure: what HTTP headers say about asking again. ETag, Last-Modified, Retry-After, rate limits.
+"""Pure: what HTTP headers say about asking again: validators, Retry-After, rate limits, Cache-Control, Expires.
 
 Sends nothing and reads no clock: `now` is an argument.
-Cache-Control is not read: every max-age seen on listings (60 to 120 s) is below the floor of our intervals,
-and on a page kept by a cache it would only make news late.
+How long an answer is fresh is for documents that are published to be asked for again (feeds). On a listing it is not
+looked at: every max-age seen there (60 to 120 s) is below the floor of our intervals.
 """
 
 from __future__ import annotations
@@ -78,12 +78,44 @@ def _until_reset(value: str, now: datetime) -> timedelta | None:
         return None
 
 
+def fresh_until(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """Until when the answer says that it is as good as a new one. None where it does not say, and for the past."""
+    fresh = _lifetime(headers, now)
+    if fresh is None or fresh <= timedelta(0):
+        return None
+    return now + min(fresh, LONGEST_PAUSE)
+
+
+def _lifetime(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+    """What is left of the time that the answer is fresh for; `Cache-Control` comes before `Expires` (RFC 9111)."""
+    control = headers.get("Cache-Control", "")[:_LONGEST_VALIDATOR].casefold()
+    if re.search(r"\bno-(?:cache|store)\b", control):
+        return None
+    age = _seconds(headers.get("Age", "")) or timedelta(0)
+    most = re.search(r"(?<![\w-])max-age\s*=\s*\"?([0-9]+)", control)
+    if most:
+        return (_seconds(most[1]) or timedelta(0)) - age
+    expires = _until(headers.get("Expires", ""), now)
+    # By the server's own clock, which need not be ours.
+    ahead = _until(headers.get("Date", ""), now)
+    return None if expires is None else expires - (ahead or timedelta(0))
+
+
+def _seconds(value: str) -> timedelta | None:
+    """A number of seconds. Beyond ten digits it means "very long" and may not fit a timedelta."""
+    if not re.fullmatch(r"[0-9]+", value):
+        return None
+    return timedelta(seconds=int(value)) if len(value) <= 10 else LONGEST_PAUSE
+
+
 def _pause(value: str, now: datetime) -> timedelta | None:
-    if re.fullmatch(r"[0-9]+", value):
-        # Beyond ten digits the number means "very long" and may not fit a timedelta.
-        return timedelta(seconds=int(value)) if len(value) <= 10 else LONGEST_PAUSE
+    seconds = _seconds(value)
+    return _until(value, now) if seconds is None else seconds
+
+
+def _until(date: str, now: datetime) -> timedelta | None:
     try:
-        when = parsedate_to_datetime(value)
+        when = parsedate_to_datetime(date)
         # The zone "-0000" gives a naive time, which RFC 5322 means as UTC.
         return (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
     except (ValueError, TypeError, OverflowError, IndexError):

@@ -41,8 +41,8 @@ class Verdict:
     """Known threads that have fewer posts than before, by the listing; or more, on a page where most of them have:
     there the site counts otherwise now, and no thread has grown for it.
     """
-    edited: tuple[Known, ...] = ()
-    """Known threads that the listing shows whole, and otherwise than they are kept."""
+    edited: tuple[tuple[Entry, Known], ...] = ()
+    """Known threads that the listing shows whole, and otherwise than they are kept; with what it shows."""
     unseen_below: bool = False
     """The page's oldest thread is itself new, so there may be more news on the next page."""
 
@@ -72,7 +72,7 @@ def judge(
     old = tuple(e for e in unknown if e.key not in fresh)
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
     pairs = [(e, known[e.key]) for e in once if e.key in known]
-    edited = tuple(k for e, k in pairs if _is_edited(e, k))
+    edited = tuple((e, k) for e, k in pairs if _is_edited(e, k))
     more = tuple(replace(k, listed=e.post_count) for e, k in pairs if _has_more(e, k))
     fewer = tuple(replace(k, listed=e.post_count) for e, k in pairs if 0 < (e.post_count or 0) < _listed(e, k))
     counted_otherwise = len(more) >= RECOUNT and len(more) * 2 > len(pairs)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
@@ -69,6 +69,7 @@ class _Reading:
     new: list[Entry]
     old: list[Entry]
     seen_again: dict[str, Known] = field(default_factory=dict)
+    edited: dict[str, tuple[Entry, Known]] = field(default_factory=dict)
     not_before: datetime | None = None
 
 
@@ -291,7 +292,8 @@ class Poller:
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
-        looked_at = diff.to_look_at((*verdict.grown, *verdict.edited), self.clock())
+        reading.edited |= {entry.key: (entry, thread) for entry, thread in verdict.edited}
+        looked_at = diff.to_look_at((*verdict.grown, *(thread for _, thread in verdict.edited)), self.clock())
         reading.seen_again |= {thread.key: thread for thread in (*looked_at, *verdict.recounted)}
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
@@ -329,8 +331,11 @@ class Poller:
         now = self.clock()
         settle = self.router.settle(start.feed.id, start.subscriptions)
         changes = await self._announced(start, reading, reading.new, settle)
+        rereads = [await self._reread(*pair, settle) for pair in self._listed_anew(start, reading)]
+        reading.seen_again |= {reread.known.key: reread.known for reread in rereads}
         changes = replace(
             changes,
+            contents=(*changes.contents, *(entry for reread in rereads for entry in reread.contents)),
             state=schedule.held_back(reading.state, reading.not_before),
             author=found.author if isinstance(found, Fetched) else None,
             moved_to=found.moved_to,
@@ -391,6 +396,15 @@ class Poller:
             known=(*known, *duplicates, *(more.known for more in longer.values()), *paired.values()),
             contents=(*changes.contents, *(entry for more in longer.values() for entry in more.contents)),
         )
+
+    def _listed_anew(self, start: PollInput, reading: _Reading) -> Iterable[tuple[Entry, Known]]:
+        """Known threads that the listing itself shows as they are now, so that no page of theirs need be asked for."""
+        return reading.edited.values() if lists_whole(self.sources[start.feed.source]) else ()
+
+    async def _reread(self, entry: Entry, thread: Known, settle: timedelta) -> Reread:
+        done = await self.reader.compared(thread, entry, self.clock(), settle)
+        after = schedule.after_relook(done.known, self.clock(), settle=settle, jitter=self.chance())
+        return replace(done, known=schedule.unwatched(after))
 
     def _settling(self, item: diff.News, settle: timedelta) -> diff.News:
         now = self.clock()

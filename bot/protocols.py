@@ -110,14 +110,10 @@ class Expander(Protocol):
 class ListsWhole(Protocol):
     """A source whose listing holds its threads whole, as they are now: their pages are not looked at for changes.
 
-    Its entries are `whole`; `expand` reads the listing again.
+    Its entries are `whole`. What slides off the listing is not gone, and is not looked at any more.
     """
 
     lists_whole: bool
-
-    async def expand(self, entry: Entry) -> Entry:
-        """As an `Expander` does; raises `SourceError`, but not `FeedGone`, for what the listing does not show now."""
-        ...
 
 
 def lists_whole(source: Source) -> bool:

@@ -65,6 +65,12 @@ class Reader:
         kept = await self.kept(thread, version)
         return kept if kept is not None and kept.whole else None
 
+    async def compared(self, thread: Known, read: Entry, now: datetime, settle: timedelta) -> Reread:
+        """What a known thread is, now that it was read whole again."""
+        kept = await self.kept_whole(thread, thread.version) if thread.version else None
+        told = kept if thread.told in (0, thread.version) else await self.kept_whole(thread, thread.told)
+        return looks.reread(thread, kept, told, read, now, settle=settle)
+
     async def elsewhere(self, known: Known, entry: Entry, now: datetime, settle: timedelta) -> Reread | None:
         """What becomes of a known thread that another page, `entry`, shows more of; None if it shows no more."""
         kept = await self.kept_whole(known, known.version) if known.version else None

@@ -21,6 +21,7 @@ from bot.errors import FeedGone, HostHeld, OutOfTime, SourceError, StoreError
 from bot.growth import growth
 from bot.model import Changes, Entry, Feed, Known, PollInput
 from bot.poll import Poller
+from bot.protocols import lists_whole
 from bot.routing import Routing, channels_of, gathered
 
 log = logging.getLogger(__name__)
@@ -119,6 +120,8 @@ class Relooker:
             return await self._postponed(start, thread, pause)
         reader = self.poller.reader
         kept = await reader.kept(thread, thread.version or None) or thread.as_entry(start.feed.author)
+        if lists_whole(self.poller.sources[start.feed.source]):
+            return await self._as_listed(start, thread, kept)
         read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
@@ -136,6 +139,14 @@ class Relooker:
         if isinstance(read, SourceError):
             return await self._unread(start, thread, kept, read)
         return await self._read(start, thread, kept, diff.merged(kept, read))
+
+    async def _as_listed(self, start: PollInput, thread: Known, kept: Entry) -> Relooked:
+        """A thread that its listing shows whole: as the last poll saw it, told of if it has been quiet since."""
+        if not kept.whole:
+            after = schedule.unwatched(replace(thread, told=thread.version))
+            await self.poller.store.commit(Changes(feed_id=start.feed.id, known=(after,)))
+            return Relooked(feed=start.feed, known=after, outcome="unchanged")
+        return await self._read(start, thread, kept, kept)
 
     async def _in_any_place(
         self, start: PollInput, thread: Known, kept: Entry, read: Entry | SourceError
@@ -203,6 +214,8 @@ class Relooker:
             if reread.tell:
                 changes = await self._grown(start, reread)
             after = schedule.after_relook(changes.known[0], now, settle=settle, jitter=self.poller.chance())
+            if lists_whole(self.poller.sources[start.feed.source]):
+                after = schedule.unwatched(after)
             await self.poller.store.commit(replace(changes, known=(after,)))
         outcome: Outcome = "grown" if changes.deliveries else "settling" if after.told < after.version else "unchanged"
         return Relooked(feed=start.feed, known=after, outcome=outcome)

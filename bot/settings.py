@@ -508,8 +508,8 @@ class MastodonSource(ChainKeys):
     """`[sources.mastodon]`: any host that speaks its API."""
 
 
-class SyndicationSource(SourceSection):
-    """`[sources.syndication]`: feeds, on any host."""
+class SyndicationSource(ChainKeys):
+    """`[sources.syndication]`: feeds, on any host. `posts` and `min_posts` are for mirrors of X."""
 
 
 class Sources(Section):

@@ -67,7 +67,8 @@ ALLOWED = {
     "poll": {"model", "errors", "allowance", "protocols", "diff", "looks", "schedule", "reading", "routing"}
     | {"twins"},
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
-    "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "routing"},
+    "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "protocols"}
+    | {"routing"},
     "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule", "threads"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch", "routing"},
     "hours": set(),
@@ -81,7 +82,7 @@ ALLOWED = {
     "finding": {"model", "errors", "protocols"},
     "follow": {"model", "errors", "protocols", "diff", "finding", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
-    "sources.": {"model", "errors", "conditional", "http", "text", "sources."},
+    "sources.": {"model", "errors", "conditional", "http", "text", "threads", "sources."},
     "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "markdown", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
@@ -114,6 +115,10 @@ PURE = [
     *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
     *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
     *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
+    *("sources/chains", "sources/nitter"),
+    *("sources/syndication_addresses", "sources/syndication_cursor", "sources/syndication_entries"),
+    *("sources/syndication_pages", "sources/syndication_paging", "sources/syndication_reading"),
+    "sources/syndication_times",
     *("sources/feeds", "sources/feeds_charsets", "sources/feeds_dates", "sources/feeds_json", "sources/feeds_links"),
     *("sources/feeds_sax", "sources/feeds_text", "sources/feeds_writer", "sources/feeds_xml"),
 ]

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.conditional import rate_limited_until, request_headers, retry_after, validators
+from bot.conditional import fresh_until, rate_limited_until, request_headers, retry_after, validators
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -105,3 +105,44 @@ def test_requests_left():
 def test_rate_limit_junk(reset):
     """A Reset that is junk or past holds nothing."""
     assert rate_limited_until({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, NOW) is None
+
+
+FRESH = [
+    ({"Cache-Control": "public, max-age=600"}, 600),
+    ({"cache-control": "x", "Cache-Control": 'max-age = "600"'}, 600),
+    ({"Cache-Control": "max-age=600", "Age": "90"}, 510),
+    ({"Cache-Control": "MAX-AGE=600, must-revalidate"}, 600),
+    ({"Cache-Control": "max-age=600", "Expires": "Tue, 01 Sep 2026 15:00:00 GMT"}, 600),
+    ({"Cache-Control": "max-age=31536000"}, 86400),
+    ({"Cache-Control": f"max-age={'9' * 500}"}, 86400),
+    ({"Expires": "Tue, 01 Sep 2026 12:30:00 GMT"}, 1800),
+    ({"Expires": "Tue, 01 Sep 2026 13:30:00 GMT", "Date": "Tue, 01 Sep 2026 13:00:00 GMT"}, 1800),
+]
+
+
+@pytest.mark.parametrize(("headers", "seconds"), FRESH)
+def test_fresh(headers, seconds):
+    """An answer is fresh for as long as it says, less its age, by its own clock, and for a day at the most."""
+    assert fresh_until(headers, NOW) == NOW + timedelta(seconds=seconds)
+
+
+STALE = [
+    {},
+    {"Cache-Control": "no-cache, max-age=600"},
+    {"Cache-Control": "private, no-store"},
+    {"Cache-Control": "max-age=0"},
+    {"Cache-Control": "s-maxage=600"},
+    {"Cache-Control": "max-age=soon"},
+    {"Cache-Control": "max-age=60", "Age": "61"},
+    {"Expires": "0"},
+    {"Expires": "3600"},
+    {"Expires": "-1"},
+    {"Expires": "Tue, 01 Sep 2026 11:00:00 GMT"},
+    {"Expires": "Thu, 01 Jan 1970 00:00:00 GMT", "Date": "Tue, 01 Sep 2026 12:00:00 GMT"},
+]
+
+
+@pytest.mark.parametrize("headers", STALE)
+def test_not_fresh(headers):
+    """What says nothing of the time to come, or nothing that can be read, is not fresh."""
+    assert fresh_until(headers, NOW) is None
