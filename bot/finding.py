@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from bot.errors import FeedGone, ParseError, SettingsError, SourceError, SourceRefused
+from bot.errors import FeedGone, ParseError, SettingsError, SeveralFeeds, SourceError, SourceRefused
 from bot.model import Author, Feed, Located, Resolved
 from bot.protocols import Source
 
@@ -90,8 +90,12 @@ class Finder:
         for one in self.candidates(address, source):
             try:
                 return await one.source.resolve(one.address)
-            except (FeedGone, SourceRefused, ParseError) as error:
+            except SeveralFeeds:
+                raise
+            except SourceError as error:
                 failures.append((one.source.kind, error))
+                if not isinstance(error, FeedGone | SourceRefused | ParseError):
+                    break
         raise _joined(failures)
 
 
@@ -100,10 +104,9 @@ def _joined(failures: list[tuple[str, SourceError]]) -> SourceError:
     if len(failures) == 1:
         return failures[0][1]
     reasons = "; ".join(f"{kind}: {error.reason}" for kind, error in failures)
-    kind: type[SourceError] = FeedGone
-    if any(isinstance(error, SourceRefused) for _, error in failures):
-        kind = SourceRefused
-    return kind("", reasons)
+    # What one of them refused, another kind of address may bring.
+    refused = any(isinstance(error, SourceRefused) for _, error in failures)
+    return SourceRefused("", reasons) if refused else SourceError("", reasons)
 
 
 def _unknown(address: str, source: str) -> str:

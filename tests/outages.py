@@ -38,6 +38,8 @@ host_delay = "0s"
 timeout = "{timeout}s"
 [sources.threadreader]
 base_url = "{site}"
+[sources.fxtwitter]
+enabled = false
 """
 BACKLOG = 3
 """Threads that appear while a channel fails."""

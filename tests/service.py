@@ -33,6 +33,8 @@ interval = "{interval}"
 host_delay = "0s"
 [sources.threadreader]
 base_url = "{base_url}"
+[sources.fxtwitter]
+enabled = false
 {channels}
 """
     )

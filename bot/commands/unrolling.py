@@ -18,17 +18,7 @@ from typing import TYPE_CHECKING
 from bot import render, show
 from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
-from bot.errors import (
-    ChannelError,
-    FeedGone,
-    NoPdf,
-    NotFound,
-    ParseError,
-    SettingsError,
-    SourceError,
-    SourceRefused,
-    StoreError,
-)
+from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
@@ -147,7 +137,7 @@ async def _read_first(app: App, places: Sequence[Located], url: str) -> Entry:
     for located in places:
         try:
             return await _read(app, located, url)
-        except (FeedGone, SourceRefused, ParseError) as error:
+        except SourceError as error:
             said = said or error
     raise said or SourceError("", "there is no place to read it at")
 
