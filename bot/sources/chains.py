@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Literal
 
 from bot.model import Author, Entry, Post
@@ -43,7 +44,8 @@ Chain = tuple[Said, ...]
 def chain(root: str, said: Iterable[Said]) -> Chain:
     """The author's own posts that hang on `root` by own posts only; () if the root is not there, or not the author's.
 
-    What the author says under another person's answer belongs to that talk, not to the thread.
+    What the author says under another person's answer belongs to that talk, not to the thread. An answer never stands
+    before what it answers, whatever their times say: those of posts sent together come in any order.
     """
     by_id = {one.id: one for one in said}
     first = by_id.get(root)
@@ -53,12 +55,13 @@ def chain(root: str, said: Iterable[Said]) -> Chain:
     for one in by_id.values():
         if one.own and one.parent in by_id and one.id != root:
             answers[one.parent].append(one)
-    rest, open_ = [], [root]
+    posts, open_ = [], [(_written(first), first)]
     while open_:  # each post has one parent, so none is met twice, and a circle is never entered
-        found = answers.pop(open_.pop(), [])
-        rest += found
-        open_ += (one.id for one in found)
-    return (first, *sorted(rest, key=_written))
+        _, one = heappop(open_)
+        posts.append(one)
+        for answer in answers.pop(one.id, ()):
+            heappush(open_, (_written(answer), answer))
+    return tuple(posts)
 
 
 def chains(said: Iterable[Said]) -> Iterator[Chain]:
