@@ -101,6 +101,8 @@ PURE = [
     *("compose/edits", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),
     "sources/chains",
+    *("sources/bluesky_addresses", "sources/bluesky_bookmark", "sources/bluesky_embeds", "sources/bluesky_pages"),
+    *("sources/bluesky_posts", "sources/bluesky_text"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

@@ -86,7 +86,7 @@ class Bluesky:
         author = await self._author(feed, pages)
         threads, left = await self._ask_for(feed.id, author, self._candidates(before, pages))
         bookmark = before.after(pages, self._clock()).leaves(left)
-        below = "" if is_same or (before.is_met(pages) and not before.is_first) else _token(pages)
+        below = "" if is_same or (before.is_met(pages) and not before.is_first) else _token(pages[-1].below, _reaches(pages))
         entries = self._entries(feed.id, author, [seen for page in pages for seen in page.posts], threads)
         if not entries and not below and not before.is_first:
             # Single posts only: the threads that are known are further down, and nothing is to be told of them.
@@ -223,17 +223,13 @@ def _reaches(pages: Sequence[Page]) -> datetime | None:
     return next((page.reaches for page in reversed(pages) if page.reaches is not None), None)
 
 
-def _token(pages: Sequence[Page]) -> str:
-    """What names the page below these; "" where there is none."""
-    reached = _reaches(pages)
-    return f"{reached.isoformat() if reached else ''} {pages[-1].below}" if pages[-1].below else ""
+def _token(below: str, reached: datetime | None) -> str:
+    """What names the page below these: how far down they reach, and the server's cursor; "" where there is none."""
+    return f"{reached.isoformat() if reached else ''} {below}" if below else ""
 
 
 def _below(pages: Sequence[Page], asked: str, border: datetime | None) -> str:
     """The token of the page below; "" at the end, and where the server leads no deeper than before: in a circle."""
-    reached = _reaches(pages)
-    if pages[-1].below == asked or (reached is not None and border is not None and reached >= border):
-        return ""
-    return (
-        _token(pages) if reached is not None else f"{border.isoformat() if border else ''} {pages[-1].below}".rstrip()
-    )
+    reached, below = _reaches(pages), pages[-1].below
+    is_circle = below == asked or (reached is not None and border is not None and reached >= border)
+    return "" if is_circle else _token(below, reached or border)
