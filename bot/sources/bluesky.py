@@ -86,7 +86,8 @@ class Bluesky:
         author = await self._author(feed, pages)
         threads, left = await self._ask_for(feed.id, author, self._candidates(before, pages))
         bookmark = before.after(pages, self._clock()).leaves(left)
-        below = "" if is_same or (before.is_met(pages) and not before.is_first) else _token(pages[-1].below, _reaches(pages))
+        is_closed = is_same or (before.is_met(pages) and not before.is_first)
+        below = "" if is_closed else _token(pages[-1].below, _reaches(pages))
         entries = self._entries(feed.id, author, [seen for page in pages for seen in page.posts], threads)
         if not entries and not below and not before.is_first:
             # Single posts only: the threads that are known are further down, and nothing is to be told of them.

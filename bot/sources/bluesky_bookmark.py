@@ -75,7 +75,7 @@ class Bookmark:
 
     def after(self, pages: Sequence[Page], now: datetime) -> Bookmark:
         """The bookmark of a look that read these pages."""
-        newest = [seen for page in pages for seen in page.posts][:_REMEMBERED]
+        newest = next((page.posts for page in pages if page.posts), ())[:_REMEMBERED]
         placed = [seen.placed for seen in newest if seen.placed is not None]
         return replace(
             self,

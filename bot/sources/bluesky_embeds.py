@@ -24,8 +24,9 @@ _PAGES: Final = {
 _GIFS: Final = ("media.tenor.com", "static.klipy.com")
 """The app writes an animated picture as a card of these hosts, with its description as that of the card."""
 _ALT_MARKS: Final = ("ALT: ", "Alt text: ", "Alt: ")
-_MOST_MEDIA: Final = 100
-_LONGEST_ALT: Final = 20_000
+_MOST_MEDIA: Final = 20
+_LONGEST_ALT: Final = 5_000
+"""Bluesky allows 4 pictures and 2,000 letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,7 +169,8 @@ def read_page(feed_id: str, raw: dict[str, Json], did: str) -> Page:
     items = [item for one in feed for item in _item(one, did)]
     if feed and not items:
         raise ParseError(feed_id, "nothing on the author's page is a post as we know them")
-    author = next((item.seen.author for item in items if item.seen.said.own), None) or _reposter(feed_id, feed, did)
+    own = [item.seen.author for item in items if item.seen.said.own]
+    author = max(own, key=lambda one: bool(one.handle), default=None) or _reposter(feed_id, feed, did)
     if items and author is None:
         handle = items[0].seen.author.handle or items[0].seen.author.key
         raise WrongAuthor(feed_id, f"the page that came shows posts of @{handle} and none of the author's")

@@ -17,7 +17,8 @@ from bot.text import clean, is_web_link
 
 _LINK: Final = "app.bsky.richtext.facet#link"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SCHEME = re.compile(r"https?://(?:www\.)?", re.IGNORECASE)
+_START = re.compile(r"(?:https?://)?(?:www\.)?", re.IGNORECASE)
+_LONGEST_LINK: Final = 4_000
 _MOST_FACETS: Final = 2_000
 _UNRESERVED: Final = ":/?#[]@!$&()*+,;=%~-._"
 
@@ -61,8 +62,10 @@ def read_words(text: Json, facets: Json) -> Words:
 
 def web_link(value: Json) -> str:
     """`value` as a link that can be followed anywhere, "" for any other value."""
-    if not isinstance(value, str) or is_web_link(value):
-        return value if isinstance(value, str) else ""
+    if not isinstance(value, str) or len(value) > _LONGEST_LINK:
+        return ""
+    if is_web_link(value):
+        return value
     try:
         # What browsers take and a form could break at ('"', "|", blanks), as browsers write it.
         escaped = quote(value.strip(), safe=_UNRESERVED)
@@ -101,7 +104,11 @@ def _is_inside(data: bytes, at: int) -> bool:
 
 def _linked(words: str, url: str) -> str:
     """What stands for a link in the text: its address, after words that are more than that address shortened."""
-    bare = _SCHEME.sub("", words.strip(), count=1).removesuffix("…").removesuffix("...")
-    if bare and _SCHEME.sub("", url, count=1).casefold().startswith(bare.casefold()):
+    bare = _bare(words.strip().removesuffix("…").removesuffix("..."))
+    if "." in bare and _bare(url).startswith(bare):
         return words.replace(words.strip(), url, 1)
     return f"{words} ({url})" if words.strip() else url
+
+
+def _bare(address: str) -> str:
+    return _START.sub("", address, count=1).casefold()

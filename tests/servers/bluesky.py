@@ -67,7 +67,7 @@ class AppView:
     def join(self, handle: str, **more: Any) -> str:
         """A new account; give its DID."""
         did = f"did:plc:{len(self.accounts):024}"
-        name = handle.split(".")[0].title()
+        name = handle.partition(".")[0].title()
         self.accounts[did] = {"did": did, "handle": handle, "displayName": name, "labels": [], **more}
         return did
 
@@ -200,7 +200,7 @@ class AppView:
 
 
 def dumped(body: Json) -> str:
-    """JSON of any depth: the writer of the standard library is not deep enough for what the reader is to be tried on."""
+    """JSON of any depth; the writer of the standard library is not deep enough for what a reader is tried on."""
     try:
         return json.dumps(body)
     except RecursionError:
