@@ -18,7 +18,8 @@ from bot.sources.bluesky_posts import Seen, time_of
 from bot.sources.chains import chain
 
 _REMEMBERED: Final = 20
-"""So many of the newest posts: some may be deleted, and a thread may go on under any of them."""
+"""So many posts of the newest page: some may be deleted, and a thread may go on under any of them."""
+_AT_LEAST: Final = 5
 _MOST_LEFT: Final = 100
 
 
@@ -76,14 +77,12 @@ class Bookmark:
     def after(self, pages: Sequence[Page], now: datetime) -> Bookmark:
         """The bookmark of a look that read these pages."""
         newest = next((page.posts for page in pages if page.posts), ())[:_REMEMBERED]
+        here = tuple(seen.id for seen in newest)
+        # A newest page that is full of reposts, or empty for once, is no reason to forget what was there.
+        kept = [id_ for id_ in self.seen if id_ not in here][: max(_AT_LEAST - len(here), 0)]
         placed = [seen.placed for seen in newest if seen.placed is not None]
-        return replace(
-            self,
-            # An author's page that is empty for once is no reason to forget what was there.
-            seen=tuple(seen.id for seen in newest) or self.seen,
-            since=min(placed) if placed else self.since or now,
-            page=hash_of(pages[0]),
-        )
+        placed += [self.since] if self.since is not None and (kept or not placed) else []
+        return replace(self, seen=(*here, *kept), since=min(placed, default=now), page=hash_of(pages[0]))
 
     def leaves(self, left: Iterable[str]) -> Bookmark:
         """These posts are still to be asked for."""
@@ -91,9 +90,12 @@ class Bookmark:
 
 
 def hash_of(page: Page) -> str:
-    """What a page says of the author's posts and of their name. Not how often a post was liked."""
+    """What a page says of the author's posts and of their name. Not how often a post was liked.
+
+    Where the next page begins tells of posts that the server does not show, as all that it takes from a long thread.
+    """
     said = [(item.id, item.seen.said if item.kind == "post" else None) for item in page.items]
-    return hashlib.sha256(repr((page.author, said)).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(repr((page.author, said, page.below)).encode("utf-8", "replace")).hexdigest()
 
 
 def unexplained(posts: Sequence[Seen]) -> tuple[str, ...]:

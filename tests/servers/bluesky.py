@@ -45,6 +45,8 @@ class AppView:
     """How a request fails whose address contains this."""
     hidden: dict[str, str] = field(default_factory=dict)
     """Posts of which a tree shows a stand-in, by URI: `notFound`, `blocked`."""
+    said: int = 0
+    """How many posts were ever written: no two have the same id or time, whatever is deleted."""
     most: int = 100
     depth: int = 1000
     ignores_cursor: bool = False
@@ -56,7 +58,7 @@ class AppView:
 
     @property
     def now(self) -> str:
-        return stamp(EPOCH + self.tick * len(self.posts))
+        return stamp(EPOCH + self.tick * self.said)
 
     def asked(self, method: str) -> list[str]:
         """The requests for a method."""
@@ -73,9 +75,10 @@ class AppView:
 
     def say(self, did: str, text: str, answers: str = "", *, created: str = "", **more: Any) -> str:
         """A new post; give its URI."""
-        number = len(self.posts)
+        number, self.said = self.said, self.said + 1
+        now = stamp(EPOCH + self.tick * number)
         uri = f"at://{did}/app.bsky.feed.post/3m{number:011}"
-        record: Json = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created or self.now, "langs": ["en"]}
+        record: Json = {"$type": "app.bsky.feed.post", "text": text, "createdAt": created or now, "langs": ["en"]}
         if answers:
             above = self.posts[answers]["record"].get("reply")
             root = above["root"] if above else {"uri": answers, "cid": "x"}
@@ -85,7 +88,7 @@ class AppView:
             "cid": f"cid{number}",
             "author": self.accounts[did],
             "record": record | more.pop("record", {}),
-            "indexedAt": self.now,
+            "indexedAt": now,
             "likeCount": 0,
             "labels": [],
             **more,
