@@ -265,17 +265,44 @@ async def test_a_thread_across_a_border_of_pages(source, view, ada, above):
     assert [post.text for post in whole.posts] == ["One.", "Two.", "Three."]
 
 
-async def test_a_post_of_before_that_goes_on_much_later(source, view, ada):
-    """A post that was single at the last look is a thread now, with a hundred posts between the two."""
+@pytest.mark.parametrize("between", [97, 98, 99, 100])
+async def test_a_post_of_before_that_goes_on_much_later(source, view, ada, between):
+    """A post that was single at the last look is a thread now, with a page of posts between the two."""
     root = view.say(ada, "One.")
     view.say(ada, "Between.")
     first = await source.fetch(feed_of(ada), {})
-    for n in range(100):
+    for n in range(between):
         view.say(ada, f"Alone {n}.")
     view.say(ada, "Two.", root)
     found = await source.fetch(feed_of(ada), first.cursor)
 
     assert keys(found) == [key(root)]
+
+
+async def test_a_post_below_a_page_of_reposts_that_goes_on(source, view, ada, bob):
+    """So is one that stood below a page full of reposts at the last look."""
+    root = view.say(ada, "One.")
+    first = await source.fetch(feed_of(ada), {})
+    for n in range(120):
+        view.repost(ada, view.say(bob, f"Bob {n}."))
+    view.say(ada, "Alone.")
+    later = await source.fetch(feed_of(ada), first.cursor)
+    view.say(ada, "Two.", root)
+    found = await source.fetch(feed_of(ada), later.cursor)
+
+    assert keys(found) == [key(root)]
+
+
+async def test_a_page_that_shows_as_little_as_before_is_another(source, view, ada):
+    """Two looks find a newest page of which nothing is shown, each time because of another long thread."""
+    view.say(ada, "Old.")
+    cursor = (await source.fetch(feed_of(ada), {})).cursor
+    for _ in range(2):
+        thread = view.thread(ada, *(f"Part {n}." for n in range(130)))
+        found = await source.fetch(feed_of(ada), cursor)
+        cursor = found.cursor
+
+        assert key(thread[0]) in keys(found)
 
 
 async def test_few_threads_are_asked_for_at_once(source, view, ada, bob):
@@ -289,7 +316,7 @@ async def test_few_threads_are_asked_for_at_once(source, view, ada, bob):
         view.say(ada, f"Alone {n}.")
     view.say(ada, "Two.", roots[0])
     looks, found = 0, set()
-    while looks == 0 or cursor.get("left"):
+    while looks == 0 or (cursor.get("left") and looks < 9):
         look = await source.fetch(feed_of(ada), cursor)
         looks, cursor = looks + 1, look.cursor
         found |= set(keys(look)) if isinstance(look, Fetched) else set()

@@ -304,6 +304,15 @@ def test_a_page_of_somebody_else():
         read_page(FEED, raw, "did:plc:other")
 
 
+def test_where_a_tree_was_cut():
+    """Only at its deepest level: an answer that is counted and not shown further up is hidden or deleted."""
+    raw = json.loads((bluesky.DATA / "thread-2026" / "thread.json").read_bytes())
+    postscript = next(one for one in raw["thread"]["replies"] if one.get("post", {}).get("uri", "").endswith("3mps"))
+    postscript["post"]["replyCount"] = 3
+
+    assert read_tree(FEED, raw, ADA).cut == ("3mt5",)
+
+
 def test_a_thread_of_somebody_else():
     """So is a thread."""
     raw = json.loads((bluesky.DATA / "thread-2026" / "thread.json").read_bytes())
