@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 SOURCES = {
     "threadreader": "bot.sources.threadreader:ThreadReader",
     "fxtwitter": "bot.sources.fxtwitter:FxTwitter",
+    "bluesky": "bot.sources.bluesky:Bluesky",
     "mastodon": "bot.sources.mastodon:Mastodon",
     "syndication": "bot.sources.syndication:Syndication",
 }

@@ -121,6 +121,8 @@ PURE = [
     "sources/syndication_times",
     *("sources/feeds", "sources/feeds_charsets", "sources/feeds_dates", "sources/feeds_json", "sources/feeds_links"),
     *("sources/feeds_sax", "sources/feeds_text", "sources/feeds_writer", "sources/feeds_xml"),
+    *("sources/bluesky_addresses", "sources/bluesky_bookmark", "sources/bluesky_embeds", "sources/bluesky_pages"),
+    *("sources/bluesky_posts", "sources/bluesky_text"),
 ]
 IMPURE_MODULES = {"asyncio", "logging", "random", "secrets", "socket", "time", "os", "threading", "pathlib"}
 

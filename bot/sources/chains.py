@@ -6,9 +6,10 @@ Knows no service: what a post is called, and who wrote it, is said by whoever re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from heapq import heappop, heappush
 from typing import Literal
 
 from bot.model import Author, Entry, Post
@@ -43,22 +44,12 @@ Chain = tuple[Said, ...]
 def chain(root: str, said: Iterable[Said]) -> Chain:
     """The author's own posts that hang on `root` by own posts only; () if the root is not there, or not the author's.
 
-    What the author says under another person's answer belongs to that talk, not to the thread.
+    What the author says under another person's answer belongs to that talk, not to the thread. An answer never stands
+    before what it answers, whatever their times say: those of posts sent together come in any order.
     """
     by_id = {one.id: one for one in said}
     first = by_id.get(root)
-    if first is None or not first.own:
-        return ()
-    answers: dict[str, list[Said]] = defaultdict(list)
-    for one in by_id.values():
-        if one.own and one.parent in by_id and one.id != root:
-            answers[one.parent].append(one)
-    rest, open_ = [], [root]
-    while open_:  # each post has one parent, so none is met twice, and a circle is never entered
-        found = answers.pop(open_.pop(), [])
-        rest += found
-        open_ += (one.id for one in found)
-    return (first, *sorted(rest, key=_written))
+    return _hanging_on(first, _answers(by_id)) if first is not None and first.own else ()
 
 
 def chains(said: Iterable[Said]) -> Iterator[Chain]:
@@ -66,8 +57,30 @@ def chains(said: Iterable[Said]) -> Iterator[Chain]:
 
     In the order given.
     """
-    said = tuple(said)
-    return (chain(one.id, said) for one in said if one.own and not one.parent)
+    by_id = {one.id: one for one in said}
+    answers = _answers(by_id)
+    return (_hanging_on(one, answers) for one in by_id.values() if one.own and not one.parent)
+
+
+def _answers(by_id: Mapping[str, Said]) -> dict[str, list[Said]]:
+    """The own posts that answer a post which is there, by the id of that one."""
+    answers: dict[str, list[Said]] = defaultdict(list)
+    for one in by_id.values():
+        if one.own and one.parent in by_id:
+            answers[one.parent].append(one)
+    return answers
+
+
+def _hanging_on(root: Said, answers: Mapping[str, Sequence[Said]]) -> Chain:
+    posts: list[Said] = []
+    open_, met = [(_written(root), root)], {root.id}
+    while open_:
+        _, one = heappop(open_)
+        posts.append(one)
+        for answer in answers.get(one.id, ()):
+            if answer.id not in met:  # a circle leads back to the root, and only there: each post has one parent
+                heappush(open_, (_written(answer), answer))
+    return tuple(posts)
 
 
 def is_wanted(found: Chain, posts: Wanted, min_posts: int) -> bool:

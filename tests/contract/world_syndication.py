@@ -28,6 +28,7 @@ class SyndicationWorld:
     http: Http
     clock: Clock
     lists_whole = True
+    expands = False
     not_ours = ("", "mailto:me@example.org", "two words", "@ann", "@ann@example.org", "ann", "https://x.com/ann")
 
     def reader(self, base_url: str) -> Syndication:
