@@ -228,13 +228,26 @@ def _mended(trouble: Trouble, now: datetime) -> Trouble:
 
 
 def _subjects(seen: Seen) -> Iterator[str]:
-    """All that a trouble may be about: who is followed, at which sources, and the channels of the settings."""
-    sources = {feed.source for feed, _ in seen.feeds}
+    """All that a trouble may be about: who is followed, at which sites, and the channels of the settings."""
+    sites = _sites(feed for feed, _ in seen.feeds)
     yield from (f"feed:{feed.id}" for feed, _ in seen.feeds)
-    yield from (f"source:{source}" for source in sources)
+    yield from (f"source:{site}" for site in set(sites.values()))
     yield from (f"channel:{channel.channel}" for channel in seen.channels)
-    if len(sources) > 1:
+    if len(set(sites.values())) > 1:
         yield NETWORK
+
+
+def _sites(feeds: Iterable[Feed]) -> dict[str, str]:
+    """For each feed the site that it shares with others: its source, or, of a source on many hosts, the host there."""
+    feeds = tuple(feeds)
+    hosts: dict[str, set[str]] = {}
+    for feed in feeds:
+        hosts.setdefault(feed.source, set()).update(filter(None, (feed.host,)))
+    spread = {source for source, there in hosts.items() if len(there) > 1}
+    return {
+        feed.id: f"{feed.source} at {feed.host}" if feed.source in spread and feed.host else feed.source
+        for feed in feeds
+    }
 
 
 def _about(trouble: Trouble) -> str:
@@ -248,7 +261,7 @@ def _about(trouble: Trouble) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
-    """Authors who are in trouble together: those of a source, or all. Paused ones do not count."""
+    """Authors who are in trouble together: those of a site, or all. Paused ones do not count."""
 
     subject: str
     name: str
@@ -265,11 +278,12 @@ class _Group:
 
 
 def _groups(feeds: Sequence[Followed]) -> Iterator[_Group]:
-    """All authors, where there are several sources, and then each source."""
+    """All authors, where there are several sites, and then each site."""
+    sites = _sites(feed for feed, _ in feeds)
     sources: dict[str, list[FeedState]] = {}
     for feed, state in feeds:
         if not (feed.paused or is_for_good(state)):
-            sources.setdefault(feed.source, []).append(state)
+            sources.setdefault(sites[feed.id], []).append(state)
     if len(sources) > 1:
         everyone = tuple(state for states in sources.values() for state in states)
         yield _Group(subject=NETWORK, name="every source", states=everyone)
@@ -341,9 +355,9 @@ def _after(steps: Iterable[_Step], told: Mapping[str, Trouble]) -> dict[str, Tro
     return after
 
 
-def _is_covered(feed: Feed, state: FeedState, troubles: Mapping[str, Trouble]) -> bool:
-    """Whether an author's failures are those of the source, so that they are no trouble of their own."""
-    shared = (troubles.get(f"failing {subject}") for subject in (NETWORK, f"source:{feed.source}"))
+def _is_covered(site: str, state: FeedState, troubles: Mapping[str, Trouble]) -> bool:
+    """Whether an author's failures are those of the site, so that they are no trouble of their own."""
+    shared = (troubles.get(f"failing {subject}") for subject in (NETWORK, f"source:{site}"))
     return any(trouble is not None and not _asked_after(trouble, state) for trouble in shared)
 
 
@@ -382,7 +396,7 @@ def _trouble(subject: str, since: datetime, reason: str, now: datetime) -> Troub
 
 def _of_authors(seen: Seen, told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
     """`told` must say already how the sources are."""
-    standing_in = stand_ins(seen.feeds)
+    standing_in, sites = stand_ins(seen.feeds), _sites(feed for feed, _ in seen.feeds)
     for feed, state in seen.feeds:
         before = told.get(f"failing feed:{feed.id}")
         if feed.paused:
@@ -391,7 +405,7 @@ def _of_authors(seen: Seen, told: Mapping[str, Trouble], rules: Rules, now: date
             finding = _final_finding(feed, state, standing_in.get(feed.id), rules, now)
             yield from _begun(replace(finding, to=seen.followers.get(feed.id, ())), told, reminded=False)
         elif failing(state, rules):
-            if not _is_covered(feed, state, told):
+            if not _is_covered(sites[feed.id], state, told):
                 yield from _begun(_author_finding(feed, state, standing_in.get(feed.id), rules, now), told)
         elif before is not None and not state.failures and state.last_success_at is not None:
             yield _ended(before, f"{feed.address} can be read again", rules)

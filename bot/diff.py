@@ -340,7 +340,7 @@ def merged(kept: Entry, read: Entry) -> Entry:
         feed_id=kept.feed_id,
         key=kept.key,
         url=kept.url,
-        author=read.author if read.author.handle else kept.author,
+        author=read.author if read.author.at else kept.author,
         title=read.title or kept.title,
         aliases=tuple(sorted((read.ids | kept.ids) - {kept.key})),
         published=kept.published or read.published,

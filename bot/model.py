@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Literal
+from urllib.parse import urlsplit
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Cursor = Mapping[str, Json]
@@ -32,12 +33,15 @@ class Author:
     key: str = ""
 
     @property
+    def at(self) -> str:
+        """The handle as people write it: `@morcos_pierre`; of a blog, which has none, its name."""
+        return f"@{self.handle}" if self.handle else self.name
+
+    @property
     def label(self) -> str:
         """The name people know, with the handle: `Pierre Morcos (@morcos_pierre)`."""
-        if not self.handle:
-            return self.name
-        at = f"@{self.handle}"
-        return f"{self.name} ({at})" if self.name and self.name not in (self.handle, at) else at
+        named = bool(self.handle) and self.name not in ("", self.handle, self.at)
+        return f"{self.name} ({self.at})" if named else self.at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,14 @@ class Feed:
     url: str = ""
     paused: bool = False
     person: str = ""
+
+    @property
+    def host(self) -> str:
+        """Where it is read, "" while that is not known."""
+        try:
+            return urlsplit(self.url).hostname or ""
+        except ValueError:
+            return ""
 
 
 Fault = Literal["", "unreachable", "page", "stranger", "ended"]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Literal
-from urllib.parse import urlsplit
 
 from bot import diff, likeness, looks, schedule
 from bot.allowance import Allowance, within
@@ -334,7 +333,9 @@ class Relooker:
 
 
 def _at_one_site(one: Feed, other: Feed) -> bool:
-    return one.source == other.source and urlsplit(one.url).hostname == urlsplit(other.url).hostname
+    # Of a declared author whose site was not asked yet only the source is known.
+    at_one_host = one.host == other.host or not (one.host and other.host)
+    return one.source == other.source and at_one_host
 
 
 def _log(done: Relooked) -> None:

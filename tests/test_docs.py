@@ -156,7 +156,7 @@ def test_help_of_a_command(command, capsys):
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "SECURITY.md", "docs/guarantee.md", "docs/summaries.md", "docs/moving.md"]
+    "path", ["README.md", "SECURITY.md", "docs/guarantee.md", "docs/summaries.md", "docs/moving.md", "docs/authors.md"]
 )
 def test_every_link_of_a_document_leads_somewhere(path):
     """A page that names a test names one that is there."""

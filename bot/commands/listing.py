@@ -241,7 +241,7 @@ class _Listed:
 
     def author(self, entry: Entry) -> str:
         """The author's address, also of one who is not followed any more."""
-        return self.feeds[entry.feed_id].address if entry.feed_id in self.feeds else f"@{entry.author.handle}"
+        return self.feeds[entry.feed_id].address if entry.feed_id in self.feeds else entry.author.at
 
     def state(self, entry: Entry) -> str:
         """What became of it. Kept threads outlive the author's subscription."""

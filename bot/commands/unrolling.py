@@ -276,7 +276,7 @@ async def made_pdf(entry: Entry, look: Look) -> bytes:
 
 
 async def _send(app: App, entry: Entry, name: str) -> bool:
-    feed = Feed(id=entry.feed_id, source="", address=f"@{entry.author.handle}", author=entry.author)
+    feed = Feed(id=entry.feed_id, source="", address=entry.author.at, author=entry.author)
     key = delivery_id(entry.feed_id, entry.key, f"{name} {now().timestamp()}")
     delivery = Delivery(
         id=key, batch=key, feed_id=feed.id, entry_key=entry.key, channel=name, created_at=now(), due_at=now()

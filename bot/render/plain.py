@@ -30,7 +30,7 @@ def as_json(entry: Entry, look: Look) -> str:
     document = {
         "id": entry.key,
         "url": entry.url,
-        "author": f"@{entry.author.handle}",
+        "author": entry.author.at,
         "author_name": entry.author.name,
         "title": entry.title,
         "published": rfc3339(entry.published),

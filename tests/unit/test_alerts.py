@@ -497,3 +497,23 @@ def test_a_reason_is_kept_short():
 def test_every_trouble_has_an_id_of_its_own():
     """An author may be silent first and fail then."""
     assert Trouble(subject="a", kind="silent", since=START, told_at=START).id == "silent a"
+
+
+def blog(host: str, **more):
+    return Feed(
+        id=f"syndication:{host}", source="syndication", address=host, author=Author(handle=""), url=f"https://{host}/feed"
+    ), FeedState(feed_id=f"syndication:{host}", baselined=True, **more)
+
+
+def test_blogs_on_many_hosts_are_no_one_site():
+    """Three of four that are dead have nothing in common: each is told by itself."""
+    dead = {"failures": 5, "last_error": "no answer", "failing_since": START}
+    feeds = [blog("a.example", **dead), blog("b.example", **dead), blog("c.example", **dead)]
+    feeds.append(blog("d.example", last_success_at=START, last_polled_at=START))
+    told = decide(Seen(feeds=feeds), Rules(channels=("me",)), START)
+
+    assert sorted(telling.subject for telling in told.tellings) == [
+        "failing feed:syndication:a.example",
+        "failing feed:syndication:b.example",
+        "failing feed:syndication:c.example",
+    ]
