@@ -15,7 +15,7 @@ from bot.model import Cursor, Json
 from bot.sources import stored
 from bot.sources.bluesky_addresses import is_rkey
 from bot.sources.bluesky_pages import Page
-from bot.sources.bluesky_posts import Seen, time_of
+from bot.sources.bluesky_posts import Seen
 from bot.sources.chains import chain
 
 _REMEMBERED: Final = 20
@@ -41,7 +41,7 @@ class Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
         return cls(
             seen=stored.texts_in(cursor.get("seen"), is_rkey),
-            since=time_of(cursor.get("since")),
+            since=stored.time_in(cursor.get("since")),
             page=stored.text_in(cursor.get("page")),
             left=stored.texts_in(cursor.get("left"), is_rkey),
         )
