@@ -40,6 +40,11 @@ def request_headers(remembered: Mapping[str, Json]) -> dict[str, str]:
     return headers
 
 
+def may_be_sent(since: datetime | None, now: datetime) -> bool:
+    """Whether validators received at `since` are young enough. A time ahead is a clock that was wrong."""
+    return since is not None and timedelta(0) <= now - since < VALIDATORS_LAST
+
+
 def retry_after(value: str | None, now: datetime) -> datetime | None:
     """When the server allows the next request. None for junk, for the past and for "at once"."""
     pause = _pause(value.strip(), now) if value else None

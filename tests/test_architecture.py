@@ -115,7 +115,7 @@ PURE = [
     *("sources/mastodon_addresses", "sources/mastodon_bookmark", "sources/mastodon_posts", "sources/mastodon_text"),
     *("sources/x_addresses", "sources/threadreader_addresses", "sources/fxtwitter_addresses"),
     *("sources/fxtwitter_posts", "sources/fxtwitter_threads", "sources/fxtwitter_bookmark"),
-    *("sources/chains", "sources/nitter"),
+    *("sources/html_words", "sources/json_answers", "sources/nitter", "sources/stored", "sources/typed"),
     *("sources/syndication_addresses", "sources/syndication_cursor", "sources/syndication_entries"),
     *("sources/syndication_pages", "sources/syndication_paging", "sources/syndication_reading"),
     "sources/syndication_times",

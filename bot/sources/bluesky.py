@@ -19,8 +19,9 @@ from bot.sources.bluesky_addresses import KIND, did_of, feed_id_of, is_did, is_r
 from bot.sources.bluesky_api import Api
 from bot.sources.bluesky_bookmark import Bookmark, hash_of, unexplained
 from bot.sources.bluesky_pages import Page
-from bot.sources.bluesky_posts import Seen, time_of
+from bot.sources.bluesky_posts import Seen
 from bot.sources.chains import Chain, Wanted, chain, chains, entry_of, is_wanted
+from bot.sources.json_answers import time_of
 
 MOST_PAGES: Final = 5
 """Pages read in one look."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from bot.model import Located
+from bot.sources import typed
 
 KIND: Final = "bluesky"
 SITE: Final = "https://bsky.app"
@@ -90,7 +90,7 @@ def locate(address: str) -> Located | None:
     """Say which author, or which thread, `address` means; None if it is no address of ours."""
     if len(address) > _LONGEST:
         return None
-    address = address.translate(_UNSEEN).strip().strip("<>")
+    address = typed.bare(address.translate(_UNSEEN))
     plain = address.casefold()
     if plain.startswith(f"{KIND}:"):
         return _author(plain.removeprefix(f"{KIND}:").removeprefix("@"))
@@ -114,11 +114,11 @@ def _at(address: str) -> Located | None:
 
 
 def _on_web(address: str) -> Located | None:
-    url = _split(address)
+    url = typed.split(address)
     if url is None or not url.hostname:
         return None
     if url.hostname in _SITES:
-        return _on_site(unquote(url.path).strip("/").split("/"))
+        return _on_site(typed.words(url.path))
     # https://name.bsky.social sends a browser on to the author's page.
     return _author(url.hostname) if url.hostname.endswith(_OWN_NAMES) and url.path.strip("/") == "" else None
 
@@ -132,16 +132,6 @@ def _on_site(words: list[str]) -> Located | None:
         case ["profile", actor, tab] if tab in _TABS:
             return _author(actor.removeprefix("@").casefold())
     return None
-
-
-def _split(address: str) -> SplitResult | None:
-    """The address as a URL; people leave the scheme out."""
-    try:
-        url = urlsplit(address if "://" in address else f"https://{address.removeprefix('//')}")
-        _ = url.port  # raises for what is no port
-    except ValueError:
-        return None
-    return url if url.scheme in ("http", "https") and not re.search(r"\s", address) else None
 
 
 def _author(actor: str, rkey: str = "", *, sure: bool = True) -> Located | None:

@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Final
 
 from bot.model import Cursor, Json
+from bot.sources import stored
 from bot.sources.bluesky_addresses import is_rkey
 from bot.sources.bluesky_pages import Page
-from bot.sources.bluesky_posts import Seen, time_of
+from bot.sources.bluesky_posts import Seen
 from bot.sources.chains import chain
 
 _REMEMBERED: Final = 20
@@ -38,12 +39,11 @@ class Bookmark:
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
-        page = cursor.get("page")
         return cls(
-            seen=_rkeys(cursor.get("seen")),
-            since=time_of(cursor.get("since")),
-            page=page if isinstance(page, str) else "",
-            left=_rkeys(cursor.get("left")),
+            seen=stored.texts_in(cursor.get("seen"), is_rkey),
+            since=stored.time_in(cursor.get("since")),
+            page=stored.text_in(cursor.get("page")),
+            left=stored.texts_in(cursor.get("left"), is_rkey),
         )
 
     def cursor(self) -> Cursor:
@@ -54,7 +54,7 @@ class Bookmark:
             "page": self.page,
             "left": list(self.left),
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     @property
     def is_first(self) -> bool:
@@ -112,7 +112,3 @@ def unexplained(posts: Sequence[Seen]) -> tuple[str, ...]:
     replies = {seen.id: seen.replies for seen in posts}
     roots = [one for one in said if not one.parent]
     return tuple(root.id for root in roots if any(replies[one.id] > own[one.id] for one in chain(root.id, said)))
-
-
-def _rkeys(value: Json) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str) and is_rkey(one)) if isinstance(value, list) else ()

@@ -5,7 +5,6 @@ Asks nothing. What is none of these is raised as the `SourceError` that it is.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,16 +12,16 @@ from datetime import datetime
 from typing import Final
 
 from bot.errors import FeedGone, ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
-from bot.http import Response, is_challenge
+from bot.http import Response
 from bot.model import Author, Json
-from bot.sources.bluesky_posts import Seen, is_members_only, read_author, read_post, time_of
+from bot.sources.bluesky_posts import Seen, is_members_only, read_author, read_post
+from bot.sources.json_answers import instead_of_json, read_json, time_of
 from bot.text import one_line, shorten
 
 _MOST_ITEMS: Final = 1_000
 """A page has 100 at the most."""
 _MOST_NODES: Final = 50_000
 _LONGEST_TOKEN: Final = 2_000
-_PASSWORD = re.compile(rb"<input\b[^>]{0,500}\btype=[\"']?password", re.IGNORECASE)
 
 _ERRORS: Final[Mapping[str, tuple[type[SourceError], str]]] = {
     "AccountTakedown": (FeedGone, "Bluesky has suspended the account"),
@@ -102,8 +101,8 @@ class Tree:
 def read_answer(feed_id: str, answer: Response) -> dict[str, Json]:
     """The JSON of an answer. Raises for a page, and for an error, whatever its status."""
     try:
-        raw = json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
+        raw = read_json(answer.body)
+    except ValueError as error:
         raise _no_json(feed_id, answer) from error
     if isinstance(raw, dict) and isinstance(raw.get("error"), str):
         raise _error(feed_id, raw["error"], raw.get("message"))
@@ -113,10 +112,11 @@ def read_answer(feed_id: str, answer: Response) -> dict[str, Json]:
 
 
 def _no_json(feed_id: str, answer: Response) -> SourceError:
-    if is_challenge(answer.body):
-        return SourceRefused(feed_id, "the server wants a browser to pass its challenge")
-    if _PASSWORD.search(answer.body[:100_000]):
-        return SourceRefused(feed_id, "the server wants a login")
+    match instead_of_json(answer.body):
+        case "challenge":
+            return SourceRefused(feed_id, "the server wants a browser to pass its challenge")
+        case "login":
+            return SourceRefused(feed_id, "the server wants a login")
     return _unknown(feed_id)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from bot.model import Author, Json, Post
@@ -15,6 +15,7 @@ from bot.sources.bluesky_addresses import is_did, is_handle, post_url, profile_u
 from bot.sources.bluesky_embeds import read_embed
 from bot.sources.bluesky_text import read_words
 from bot.sources.chains import Said
+from bot.sources.json_answers import time_of
 from bot.text import one_line, shorten
 
 MEMBERS_ONLY: Final = "!no-unauthenticated"
@@ -107,17 +108,6 @@ def read_author(value: Json) -> Author | None:
 def is_members_only(profile: Json) -> bool:
     """Whether the author asks not to be shown to people without an account."""
     return MEMBERS_ONLY in set(_labels(profile))
-
-
-def time_of(value: Json) -> datetime | None:
-    """A time as the API writes it, None for any other value."""
-    if not isinstance(value, str) or len(value) > 64:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _post(view: dict[str, Json], record: dict[str, Json], writer: str, id_: str) -> Post:

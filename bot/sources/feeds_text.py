@@ -18,6 +18,7 @@ from bot.sources.feeds import Item
 from bot.sources.feeds_links import absolute, unique
 from bot.sources.feeds_writer import Writer
 from bot.sources.html import TooHeavy, check
+from bot.sources.html_words import Walker, attribute, classes, is_own_address
 from bot.text import clean, one_line, split_links
 
 _DROPPED_TAGS: Final = frozenset(
@@ -93,8 +94,6 @@ _APPEARED = re.compile(
     re.DOTALL,
 )
 _MENTION = re.compile(r"[@#][\w.@-]{1,300}")
-_DEEPEST: Final = 60
-_BLANK: Final = " \t\r\n\f"
 _ONE = re.compile(r"\s*[01](?:\.0+)?(?:px)?\s*")
 _HIDDEN = re.compile(r"display\s*:\s*none|(?:^|;)\s*(?:width|height)\s*:\s*[01]px", re.IGNORECASE)
 _ANY_TAG = re.compile(
@@ -131,15 +130,7 @@ def _stripped(markup: str) -> str:
     return one_line(html.unescape(_ANY_TAG.sub(" ", markup)))
 
 
-def _attribute(node: LexborNode, name: str) -> str:
-    return (node.attributes.get(name) or "").strip()
-
-
-def _classes(node: LexborNode) -> frozenset[str]:
-    return frozenset((node.attributes.get("class") or "").split())
-
-
-class _Reader:
+class _Reader(Walker):
     """Walks the content of an entry and writes down what it says."""
 
     def __init__(self, item: Item) -> None:
@@ -154,19 +145,12 @@ class _Reader:
         """What was written down, clean."""
         return clean(self._writer.text()).strip()
 
-    def children(self, node: LexborNode, depth: int) -> None:
-        """Read what stands in an element."""
-        if depth > _DEEPEST:
-            self._writer.say(node.text())
-            return
-        for child in node.iter(include_text=True):
-            if child.is_text_node:
-                self._writer.say(child.text_content or "")
-            else:
-                self._element(child, depth + 1)
+    def say(self, words: str) -> None:
+        """Write a text down."""
+        self._writer.say(words)
 
-    def _element(self, node: LexborNode, depth: int) -> None:
-        named = _classes(node)
+    def element(self, node: LexborNode, depth: int) -> None:
+        named = classes(node)
         tag = node.tag or ""
         if tag in _DROPPED_TAGS or named & _DROPPED_CLASSES or (tag == "p" and _is_footer(node)):
             return
@@ -193,7 +177,7 @@ class _Reader:
 
     def _list(self, node: LexborNode, depth: int) -> None:
         self._writer.part(2)
-        self._writer.open_list(numbered=node.tag == "ol", start=_attribute(node, "start"))
+        self._writer.open_list(numbered=node.tag == "ol", start=attribute(node, "start"))
         self.children(node, depth)
         self._writer.close_list()
         self._writer.part(2)
@@ -227,16 +211,16 @@ class _Reader:
     # -- links ----------------------------------------------------------------------------------------
 
     def _anchor(self, node: LexborNode, depth: int) -> None:
-        url = self._absolute(_attribute(node, "href"))
-        named = _classes(node)
+        url = self._absolute(attribute(node, "href"))
+        named = classes(node)
         words = node.text()
-        if _attribute(node, "href").startswith("#") and words.strip().isdecimal():
+        if attribute(node, "href").startswith("#") and words.strip().isdecimal():
             self._writer.say(f"[{words.strip()}]")  # a footnote
             return
         if not url or named & {"mention", "hashtag"} or _MENTION.fullmatch(words.strip()):
             self.children(node, depth)
             return
-        if _is_shortened(words, url):
+        if is_own_address(words, url):
             self._writer.say(url)
         else:
             self.children(node, depth)
@@ -252,7 +236,7 @@ class _Reader:
 
     def _frame(self, node: LexborNode, _depth: int) -> None:
         """A player, a document, a post of somebody: its address on a line of its own."""
-        url = self._absolute(_attribute(node, "src") or _attribute(node, "data-src"))
+        url = self._absolute(attribute(node, "src") or attribute(node, "data-src"))
         for pattern, page in _PLAYERS.items():
             if match := pattern.match(url):
                 url = page.format(match[1])
@@ -267,20 +251,20 @@ class _Reader:
 
     def _first_link(self, node: LexborNode) -> str:
         anchor = node.css_first("a[href]")
-        return self._absolute(_attribute(anchor, "href")) if anchor is not None else ""
+        return self._absolute(attribute(anchor, "href")) if anchor is not None else ""
 
     def _is_quoted_status(self, node: LexborNode) -> bool:
         """Mirrors of X show a quoted post as a quotation that ends with its address."""
         anchor = node.css_first("footer a[href]")
-        return anchor is not None and bool(_STATUS.match(self._absolute(_attribute(anchor, "href"))))
+        return anchor is not None and bool(_STATUS.match(self._absolute(attribute(anchor, "href"))))
 
     def _quotation(self, node: LexborNode, depth: int) -> None:
         """A post of somebody else: told by its address, as its words are not the author's."""
-        anchors = [self._absolute(_attribute(anchor, "href")) for anchor in node.css("a[href]")]
+        anchors = [self._absolute(attribute(anchor, "href")) for anchor in node.css("a[href]")]
         frame = node.css_first("iframe")
-        cited = [_attribute(node, name) for name in ("cite", "data-instgrm-permalink", "data-href")]
+        cited = [attribute(node, name) for name in ("cite", "data-instgrm-permalink", "data-href")]
         addresses = [self._absolute(one) for one in cited if one] + [one for one in anchors if one]
-        addresses += [self._absolute(_attribute(frame, "src"))] if frame is not None else []
+        addresses += [self._absolute(attribute(frame, "src"))] if frame is not None else []
         found = [one for one in addresses if one]
         url = next((one for one in found if _STATUS.match(one)), found[-1] if found else "")
         if not url:
@@ -295,8 +279,8 @@ class _Reader:
     # -- media ----------------------------------------------------------------------------------------
 
     def _image(self, node: LexborNode, _depth: int) -> None:
-        alt = _attribute(node, "alt")
-        if _classes(node) & {"emoji", "wp-smiley", "custom-emoji", "emojione"}:
+        alt = attribute(node, "alt")
+        if classes(node) & {"emoji", "wp-smiley", "custom-emoji", "emojione"}:
             self._writer.say(alt)
             return
         url = self._picture(node)
@@ -306,9 +290,9 @@ class _Reader:
     def _picture(self, node: LexborNode) -> str:
         """The picture itself: a page that loads it late has a placeholder for `src`."""
         for name in ("data-src", "data-original", "data-lazy-src", "data-orig-file", "src"):
-            if url := self._absolute(_attribute(node, name)):
+            if url := self._absolute(attribute(node, name)):
                 return url
-        return self._absolute(_largest(_attribute(node, "srcset") or _attribute(node, "data-srcset")))
+        return self._absolute(_largest(attribute(node, "srcset") or attribute(node, "data-srcset")))
 
     def _unscripted(self, node: LexborNode, _depth: int) -> None:
         """What a page shows without scripts: the pictures that it would load late."""
@@ -318,7 +302,7 @@ class _Reader:
 
     def _video(self, node: LexborNode, _depth: int) -> None:
         sources = [node, *node.css("source")]
-        urls = [self._absolute(_attribute(one, "src") or _attribute(one, "data-src")) for one in sources]
+        urls = [self._absolute(attribute(one, "src") or attribute(one, "data-src")) for one in sources]
         url = next(filter(None, urls), "")
         if url and node.tag == "video":
             self.media.append(Media(kind="video", url=url))
@@ -362,8 +346,8 @@ def _size(text: str) -> float:
 
 def _is_invisible(node: LexborNode) -> bool:
     """Counters of readers: one pixel, or not shown."""
-    sizes = [_attribute(node, name) for name in ("width", "height")]
-    return any(size and _ONE.fullmatch(size) for size in sizes) or bool(_HIDDEN.search(_attribute(node, "style")[:500]))
+    sizes = [attribute(node, name) for name in ("width", "height")]
+    return any(size and _ONE.fullmatch(size) for size in sizes) or bool(_HIDDEN.search(attribute(node, "style")[:500]))
 
 
 def _is_tracker(url: str) -> bool:
@@ -375,13 +359,6 @@ def _is_picture(url: str) -> bool:
     return bool(
         re.search(r"\.(?:jpe?g|png|gif|webp|avif)(?:$|[?#])|substackcdn\.com/image/", url[:2_000], re.IGNORECASE)
     )
-
-
-def _is_shortened(words: str, url: str) -> bool:
-    """Whether the anchor's words are its own address, shortened or not."""
-    words = words.strip(_BLANK)
-    bare = re.sub(r"^https?://(?:www\.)?", "", words.rstrip("…").removesuffix("..."), flags=re.IGNORECASE)
-    return bool(bare) and "." in bare and " " not in bare and bare.casefold() in url.casefold()
 
 
 def _is_footer(node: LexborNode) -> bool:

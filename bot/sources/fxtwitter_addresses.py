@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.model import Located
+from bot.sources import typed
 from bot.sources import x_addresses as x
 
 KIND: Final = "fxtwitter"
@@ -40,7 +41,7 @@ def locate(address: str, base_url: str) -> Located | None:
 
 def named(address: str, base_url: str) -> x.Named | None:
     """Whom, or which post, an address names."""
-    address = address.strip().strip("<>")
+    address = typed.bare(address)
     kind, _, rest = address.partition(":")
     if kind.casefold() == KIND:
         return _own(rest)
@@ -57,13 +58,13 @@ def _own(rest: str) -> x.Named | None:
 
 def _on_site(address: str, base_url: str) -> x.Named | None:
     """What an address on a host of FxTwitter and its like, or on the API itself, names."""
-    url, own = x.split(address), urlsplit(base_url)
+    url, own = typed.split(address), urlsplit(base_url)
     if url is None or not url.hostname:
         return None
     if _MIRROR.fullmatch(url.hostname):
-        path = x.words(url.path)
+        path = typed.words(url.path)
     elif url.hostname == "api.fxtwitter.com" or url.netloc.casefold() == own.netloc.casefold():
-        path = x.words(url.path, own.path)
+        path = typed.words(url.path, own.path)
     else:
         return None
     match path:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bot.model import Cursor, Json
+from bot.sources import stored
 
 MARGIN: Final = timedelta(minutes=15)
 """Until the newest post has been there so long, all is read again: `since` would miss another of the same second, or
@@ -41,15 +42,15 @@ class Bookmark:
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
-        gap, floor = cursor.get("gap"), _time(cursor.get("floor"))
+        floor = stored.time_in(cursor.get("floor"))
         return cls(
-            newest=_time(cursor.get("newest")),
-            looked_at=_time(cursor.get("looked_at")),
+            newest=stored.time_in(cursor.get("newest")),
+            looked_at=stored.time_in(cursor.get("looked_at")),
             saw_posts=cursor.get("saw_posts") is True,
-            gap=gap if isinstance(gap, str) and floor is not None else "",
+            gap=stored.text_in(cursor.get("gap")) if floor is not None else "",
             floor=floor,
-            settled=_ids(cursor.get("settled")),
-            unclear=_ids(cursor.get("unclear")),
+            settled=stored.texts_in(cursor.get("settled"), _UNCLEAR.fullmatch),
+            unclear=stored.texts_in(cursor.get("unclear"), _UNCLEAR.fullmatch),
         )
 
     def cursor(self) -> Cursor:
@@ -63,7 +64,7 @@ class Bookmark:
             "settled": list(self.settled),
             "unclear": list(self.unclear),
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     def since(self, now: datetime) -> int | None:
         """The time after which a post is news to us; None where a page is to be read whatever it says."""
@@ -102,16 +103,3 @@ class Bookmark:
         """These were looked into, those are left."""
         known = tuple(dict.fromkeys((*settled, *self.settled)))
         return replace(self, settled=known[:_KEPT], unclear=tuple(left[:_KEPT]))
-
-
-def _ids(value: Json) -> tuple[str, ...]:
-    listed = value if isinstance(value, list) else []
-    return tuple(one for one in listed if isinstance(one, str) and _UNCLEAR.fullmatch(one))
-
-
-def _time(value: Json) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is not None and time.tzinfo is not None else None

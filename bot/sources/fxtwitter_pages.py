@@ -8,16 +8,15 @@ a conversation that X shows as one row of the profile is one result; it has the 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import Final
 
 from bot.errors import FeedGone, ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
-from bot.http import is_challenge
 from bot.model import Author, Json
 from bot.sources.fxtwitter_posts import Status, id_of, read_author, read_status
+from bot.sources.json_answers import instead_of_json, read_json
 
 _LONGEST_TOKEN: Final = 4_000
 _MOST_ROWS: Final = 1_000
@@ -148,27 +147,22 @@ def not_found(body: bytes, feed_id: str) -> SourceError:
 
 
 def _json(body: bytes) -> dict[str, Json] | None:
-    """The object in a body, None if there is none: too deeply nested, with NaN in it, or no JSON at all."""
+    """The object in a body, None if there is none."""
     try:
-        document = json.loads(body, parse_constant=_refused)
-    except (ValueError, RecursionError):
+        document = read_json(body)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
 
 
-def _refused(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
 def _no_json(body: bytes, feed_id: str, what: str) -> SourceError:
-    if is_challenge(body):
-        return SourceRefused(feed_id, f"got a challenge for browsers instead of {what}")
-    if b'type="password"' in body[:_LONGEST_PAGE].lower():
-        return SourceRefused(feed_id, f"got a login page instead of {what}")
+    match instead_of_json(body):
+        case "challenge":
+            return SourceRefused(feed_id, f"got a challenge for browsers instead of {what}")
+        case "login":
+            return SourceRefused(feed_id, f"got a login page instead of {what}")
     return ParseError(feed_id, f"the answer is not {what} as we know it")
 
-
-_LONGEST_PAGE: Final = 64 * 1024
 
 _CODES: Final[dict[int, tuple[type[SourceError], str]]] = {
     401: (SourceRefused, "the service says that this is private (401)"),

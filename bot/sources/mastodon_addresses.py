@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from yarl import URL
 
 from bot.model import Located
+from bot.sources import typed
 
 KIND: Final = "mastodon"
 
@@ -54,7 +55,7 @@ class Place:
 
 def locate(address: str) -> Located | None:
     """Say which author, and which thread, `address` means; None if it is no address of ours."""
-    address = address.strip().strip("<>")
+    address = typed.bare(address)
     if len(address) > _LONGEST:
         return None
     named = re.sub(r"^(?:mastodon|acct):(?!//)", "", address, flags=re.IGNORECASE)
@@ -101,7 +102,7 @@ def origin_of(host: str) -> str:
 
 def origin_of_url(url: str) -> str:
     """The same, of the host of a web address; "" if it is none."""
-    split = _split(url) if "://" in url else None
+    split = typed.split(url) if "://" in url else None
     host = host_of(split.netloc) if split is not None else ""
     return origin_of(host) if host else ""
 
@@ -112,7 +113,7 @@ def is_id(value: str) -> bool:
 
 
 def _of_url(address: str) -> Located | None:
-    url = _split(address)
+    url = typed.split(address)
     host = host_of(url.netloc) if url is not None else ""
     if url is None or not host:
         return None
@@ -160,16 +161,6 @@ def _of_path(host: str, name: str, key: str = "") -> Located | None:
 
 def _located(place: Place, thread_key: str = "", *, sure: bool) -> Located:
     return Located(source=KIND, feed_id=place.feed_id, handle=place.handle, thread_key=thread_key, sure=sure)
-
-
-def _split(address: str) -> SplitResult | None:
-    """The address as a URL; people leave the scheme out."""
-    try:
-        url = urlsplit(address if "://" in address else f"https://{address.removeprefix('//')}")
-        _ = url.port  # raises for what is no port
-    except ValueError:
-        return None
-    return url if url.scheme in ("http", "https") and not re.search(r"[\s\x00-\x1f\x7f]", address) else None
 
 
 def _is_ip(host: str) -> bool:

@@ -5,7 +5,6 @@ Decides nothing about authors and threads. What is no answer of that API is rais
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from bot.errors import FeedEnded, FeedGone, ParseError, SourceRefused
 from bot.http import Http, Response, is_challenge
+from bot.sources.json_answers import instead_of_json, read_json
 from bot.sources.mastodon_addresses import Place, is_id, origin_of_url
 from bot.sources.mastodon_posts import Profile, Toot, read_profile, read_toot, read_toots
 from bot.text import one_line, shorten
@@ -29,7 +29,6 @@ _REFUSALS: Final = (401, 403, 422)
 _ALMOST_FULL: Final = 50
 _FULL: Final = 60
 """So many descendants Mastodon shows without a login; of those, hidden ones are then left out."""
-_PASSWORD = re.compile(rb"<input\b[^>]{0,500}\btype=[\"']?password", re.IGNORECASE)
 _NEXT = re.compile(r"<([^<>]{1,2000})>\s{0,9};[^<>,]{0,200}?\brel=\"?next\b")
 
 
@@ -134,8 +133,8 @@ class Api:
         url = f"{server.origin}/.well-known/webfinger?{query}"
         try:
             answer = await self._http.get(url, feed_id=server.feed_id, headers={"Accept": "application/jrd+json"})
-            raw = json.loads(answer.body)
-        except (SourceRefused, FeedGone, ParseError, ValueError, RecursionError):
+            raw = read_json(answer.body)
+        except (SourceRefused, FeedGone, ParseError, ValueError):
             return ""
         links = raw.get("links") if isinstance(raw, dict) else None
         for link in links if isinstance(links, list) else ():
@@ -183,9 +182,9 @@ def _read(server: Server, answer: Response) -> object:
     if answer.status == 304:
         raise ParseError(server.feed_id, "the server says that nothing changed, though we did not say since when")
     try:
-        raw = json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        if is_challenge(answer.body) or _PASSWORD.search(answer.body[:100_000]):
+        raw = read_json(answer.body)
+    except ValueError as error:
+        if instead_of_json(answer.body) != "unknown":
             raise _refusal(server, answer) from error
         raise no_api(server) from error
     if answer.status < 300 and isinstance(raw, dict) and isinstance(raw.get("error"), str):

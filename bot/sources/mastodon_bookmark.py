@@ -11,11 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 
 from bot import conditional
 from bot.model import Cursor, Entry, Json
+from bot.sources import stored
 from bot.sources.mastodon_addresses import is_id
 from bot.sources.mastodon_posts import Toot
 
@@ -43,14 +44,14 @@ class Bookmark:
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
-        validators, digest = cursor.get("validators"), cursor.get("digest")
+        validators = cursor.get("validators")
         return cls(
             validators=validators if isinstance(validators, dict) else {},
-            since=_time(cursor.get("since")),
-            tops=_ids(cursor.get("tops")),
-            at=_time(cursor.get("at")),
-            digest=digest if isinstance(digest, str) else "",
-            unplaced=_ids(cursor.get("unplaced")),
+            since=stored.time_in(cursor.get("since")),
+            tops=stored.texts_in(cursor.get("tops"), is_id),
+            at=stored.time_in(cursor.get("at")),
+            digest=stored.text_in(cursor.get("digest")),
+            unplaced=stored.texts_in(cursor.get("unplaced"), is_id),
         )
 
     def cursor(self) -> Cursor:
@@ -63,7 +64,7 @@ class Bookmark:
             "digest": self.digest,
             "unplaced": list(self.unplaced),
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     @property
     def is_first(self) -> bool:
@@ -72,7 +73,7 @@ class Bookmark:
 
     def headers_at(self, now: datetime) -> dict[str, str]:
         """What makes the request conditional: not while posts wait for their thread, nor with what is too old."""
-        fresh = self.since is not None and timedelta(0) <= now - self.since < conditional.VALIDATORS_LAST
+        fresh = conditional.may_be_sent(self.since, now)
         return conditional.request_headers(self.validators) if fresh and not self.unplaced else {}
 
     def meets(self, toots: Sequence[Toot]) -> bool:
@@ -129,7 +130,7 @@ class Token:
         time, _, rest = rest.partition(" ")
         pairs = (word.rpartition("*") for word in rest.split())
         hanging = {id_: int(count) for id_, _, count in pairs if is_id(id_) and re.fullmatch(r"[0-9]{1,6}", count)}
-        return cls(below=below, at=_time(time), hanging=hanging) if is_id(below) else None
+        return cls(below=below, at=stored.time_in(time), hanging=hanging) if is_id(below) else None
 
     def __str__(self) -> str:
         hanging = [f"{id_}*{count}" for id_, count in self.hanging.items()]
@@ -152,15 +153,3 @@ def hanging_below(toots: Sequence[Toot], above: Mapping[str, int]) -> dict[str, 
 def _digest(entries: Iterable[Entry]) -> str:
     listed = [[entry.key, entry.post_count, entry.content_hash] for entry in entries]
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:16]
-
-
-def _ids(value: Json) -> tuple[str, ...]:
-    return tuple(one for one in value if isinstance(one, str) and is_id(one)) if isinstance(value, list) else ()
-
-
-def _time(value: Json) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is not None and time.tzinfo is not None else None

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from bot.model import Author, Media, Post
 from bot.sources import mastodon_text
 from bot.sources.chains import Said
+from bot.sources.json_answers import time_of
 from bot.sources.mastodon_addresses import is_id, origin_of_url
 from bot.sources.mastodon_text import web_link
 from bot.text import clean, one_line, shorten
@@ -106,7 +106,7 @@ def read_toot(raw: object, *, by: str, origin: str) -> Toot | None:
     is_own = by in ("", profile.id) and not raw.get("reblog") and _text(raw.get("visibility")) not in _NOT_PUBLIC
     said = Said(
         post=_post(id_, raw, origin, answers="" if answers == profile.id else answers) if is_own else _nobodys(id_),
-        at=_time(raw.get("created_at")),
+        at=time_of(raw.get("created_at")),
         parent=parent,
         own=is_own,
         url=_page(id_, raw, profile, origin),
@@ -248,14 +248,6 @@ def _word(value: object) -> str:
 def _count(value: object) -> int:
     """How many answers; at least one is assumed where the server does not say."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 1
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC) if time is not None else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def _once(urls: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import Final
 from selectolax.lexbor import LexborNode
 
 from bot.sources import html
+from bot.sources.html_words import BLANK, BLANKS, Walker, attribute, classes, is_own_address
 from bot.text import clean, is_web_link
 
 _DROPPED: Final = frozenset(
@@ -25,9 +26,6 @@ _PARAGRAPHS: Final = frozenset(
 _LINES: Final = frozenset(("li", "tr", "dt", "dd", "figcaption"))
 _QUOTE_CLASSES: Final = frozenset(("quote-inline", "reference-link-inline"))
 """What stands in the text for servers that show no quotes: "RE: https://…"."""
-_DEEPEST: Final = 60
-_BLANK: Final = " \t\r\n\f"
-_BLANKS = re.compile(r"[ \t\r\n\f]++")
 _TAG = re.compile(r"<[^<>]{0,2000}+>")
 
 
@@ -45,12 +43,12 @@ def read(content: str, mentions: Mapping[str, str]) -> Words:
     """The words of a post. `mentions`: by the address and by the short name of each person, how people write them."""
     content = clean(content)
     if "<" not in content and "&" not in content:
-        return Words(text=content.strip(_BLANK))
+        return Words(text=content.strip(BLANK))
     try:
         tree = html.parse(f"<body>{content}".encode())
     except html.TooHeavy:
         # Nobody writes such a post; what it says is kept all the same.
-        return Words(text=clean(entities.unescape(_TAG.sub(" ", content))).strip(_BLANK))
+        return Words(text=clean(entities.unescape(_TAG.sub(" ", content))).strip(BLANK))
     walker = _Walker(mentions)
     if tree.body is not None:
         walker.children(tree.body, 0)
@@ -59,10 +57,10 @@ def read(content: str, mentions: Mapping[str, str]) -> Words:
 
 def web_link(value: object) -> str:
     """`value` if it is a web address that can be shown as a link, else ""."""
-    return value.strip(_BLANK) if isinstance(value, str) and is_web_link(value.strip(_BLANK)) else ""
+    return value.strip(BLANK) if isinstance(value, str) and is_web_link(value.strip(BLANK)) else ""
 
 
-class _Walker:
+class _Walker(Walker):
     """Walks a post's tree and writes down what it says."""
 
     def __init__(self, mentions: Mapping[str, str]) -> None:
@@ -80,28 +78,18 @@ class _Walker:
         """The number of the last item of each open list; below 0 in one that is not numbered."""
 
     def text(self) -> str:
-        return clean("".join(self._parts)).strip(_BLANK)
+        return clean("".join(self._parts)).strip(BLANK)
 
-    def children(self, node: LexborNode, depth: int) -> None:
-        if depth > _DEEPEST:
-            self._say(node.text())
-            return
-        for child in node.iter(include_text=True):
-            if child.is_text_node:
-                self._say(child.text_content or "")
-            else:
-                self._element(child, depth + 1)
-
-    def _element(self, node: LexborNode, depth: int) -> None:
-        tag, named = node.tag or "", _classes(node)
+    def element(self, node: LexborNode, depth: int) -> None:
+        tag, named = node.tag or "", classes(node)
         if tag in _DROPPED:
             return
         if named & _QUOTE_CLASSES:
-            self.quotes += filter(None, (web_link(_attribute(anchor, "href")) for anchor in node.css("a[href]")))
+            self.quotes += filter(None, (web_link(attribute(anchor, "href")) for anchor in node.css("a[href]")))
         elif tag == "br":
             self._break += 1
         elif tag == "img":
-            self._say(_attribute(node, "alt"))  # a custom emoji of an old server
+            self.say(attribute(node, "alt"))  # a custom emoji of an old server
         elif tag == "a":
             self._anchor(node, named)
         elif tag in _PARAGRAPHS:
@@ -139,9 +127,9 @@ class _Walker:
 
     # -- words ------------------------------------------------------------------------------------
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
         """Add text as a browser shows it: any run of white space is one blank, and none stands beside a break."""
-        shown = _BLANKS.sub(" ", words)
+        shown = BLANKS.sub(" ", words)
         core = shown.strip(" ")
         if not core:
             self._blank = self._blank or bool(shown)
@@ -173,14 +161,14 @@ class _Walker:
     # -- links ------------------------------------------------------------------------------------
 
     def _anchor(self, node: LexborNode, named: frozenset[str]) -> None:
-        words = _BLANKS.sub(" ", node.text() or "").strip()
-        url = web_link(_attribute(node, "href"))
-        if "hashtag" in named or "tag" in _attribute(node, "rel").split() or words.startswith("#"):
-            self._say(words)
+        words = BLANKS.sub(" ", node.text() or "").strip()
+        url = web_link(attribute(node, "href"))
+        if "hashtag" in named or "tag" in attribute(node, "rel").split() or words.startswith("#"):
+            self.say(words)
         elif "mention" in named or (words.startswith("@") and words[1:].casefold() in self._mentions):
             self._mention(words, url)
         elif not url:
-            self._say(words)
+            self.say(words)
         else:
             self._link(words, url)
 
@@ -196,20 +184,8 @@ class _Walker:
             self._at_start = True
 
     def _link(self, words: str, url: str) -> None:
-        self._put(url if not words or _is_address(words, url) else f"{words} ({url})")
+        self._put(url if not words or is_own_address(words, url) else f"{words} ({url})")
         if url not in self.links:
             self.links.append(url)
 
 
-def _classes(node: LexborNode) -> frozenset[str]:
-    return frozenset((node.attributes.get("class") or "").split())
-
-
-def _attribute(node: LexborNode, name: str) -> str:
-    return (node.attributes.get(name) or "").strip()
-
-
-def _is_address(words: str, url: str) -> bool:
-    """Whether an anchor's words are its own address, whole or shortened."""
-    bare = re.sub(r"^https?://(?:www\.)?", "", words.rstrip("…").removesuffix("..."), flags=re.IGNORECASE)
-    return bool(bare) and " " not in bare and "." in bare and bare.casefold() in url.casefold()

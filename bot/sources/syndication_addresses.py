@@ -12,6 +12,7 @@ from typing import Final
 from yarl import URL
 
 from bot.model import Located
+from bot.sources import typed
 
 KIND: Final = "syndication"
 
@@ -47,7 +48,7 @@ def locate(address: str) -> Located | None:
 
 def _split(address: str) -> tuple[str, str]:
     """What says that an address is a feed's ("" where nothing does), and the rest."""
-    address = address.strip().strip("<>")
+    address = typed.bare(address)
     named = _PREFIX.match(address)
     return (named[0], address[named.end() :]) if named else ("", address)
 

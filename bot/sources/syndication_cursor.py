@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from bot import conditional
 from bot.model import Author, Cursor, Entry, Json
+from bot.sources import stored
 from bot.sources.syndication_times import Calm
 
 REMEMBERED: Final = 50
@@ -42,15 +43,15 @@ class Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
         validators, newest = cursor.get("validators"), cursor.get("newest")
         return cls(
-            url=_text(cursor.get("url")),
+            url=stored.text_in(cursor.get("url")),
             validators=validators if isinstance(validators, dict) else None,
-            since=_time(cursor.get("since")),
-            digest=_text(cursor.get("digest")),
-            seen=_texts(cursor.get("seen"), REMEMBERED),
+            since=stored.time_in(cursor.get("since")),
+            digest=stored.text_in(cursor.get("digest")),
+            seen=stored.texts_in(cursor.get("seen"), bool)[:REMEMBERED],
             # As text: a JSON number of 19 digits is another one in some readers.
             newest=int(newest) if isinstance(newest, str) and newest.isascii() and newest.isdigit() else None,
             calm=Calm.read(cursor.get("calm")),
-            homes=_texts(cursor.get("homes"), _MOST_HOMES),
+            homes=stored.texts_in(cursor.get("homes"), bool)[:_MOST_HOMES],
         )
 
     def cursor(self) -> Cursor:
@@ -65,11 +66,11 @@ class Bookmark:
             "calm": self.calm.json(),
             "homes": list(self.homes),
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     def validators_at(self, url: str, now: datetime) -> Mapping[str, Json]:
         """The validators, unless they are another address's, or so old that the site may be answering 304 for ever."""
-        fresh = self.since is not None and timedelta(0) <= now - self.since < conditional.VALIDATORS_LAST
+        fresh = conditional.may_be_sent(self.since, now)
         return self.validators or {} if fresh and url == self.url else {}
 
     def read_at(self, url: str, now: datetime, headers: Mapping[str, str]) -> Bookmark:
@@ -100,19 +101,3 @@ def digest_of(entries: Iterable[Entry], author: Author) -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _texts(values: Json, most: int) -> tuple[str, ...]:
-    return tuple(filter(None, map(_text, values)))[:most] if isinstance(values, list) else ()
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _time(value: Json) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is not None and time.tzinfo is not None else None

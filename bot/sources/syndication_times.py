@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from bot.model import Json
+from bot.sources import stored
 from bot.sources.feeds import Document, Item
 
 LONGEST: Final = timedelta(days=1)
@@ -50,7 +51,7 @@ class Calm:
             "skip_hours": [*sorted(self.skip_hours)],
             "skip_days": [*sorted(self.skip_days)],
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     def until(self, fresh: datetime | None, now: datetime) -> datetime | None:
         """Not before when it wants to be asked again; None if it does not say. `fresh`: what headers say."""

@@ -18,6 +18,7 @@ from bot import conditional
 from bot.errors import FeedGone, ParseError, SourceRefused
 from bot.http import Http, Response
 from bot.model import Author, Cursor, Entry, Feed, Fetched, Json, Located, NotModified, Resolved
+from bot.sources import stored
 from bot.sources.threadreader_addresses import KIND, feed_id_of, locate
 from bot.sources.threadreader_pages import (
     Asked,
@@ -207,12 +208,12 @@ class Bookmark:
     @classmethod
     def read(cls, cursor: Cursor) -> Bookmark:
         """Read a stored cursor; what is not understood counts as absent."""
-        threads, validators = cursor.get("threads"), cursor.get("validators")
+        validators = cursor.get("validators")
         return cls(
             validators=validators if isinstance(validators, dict) else None,
-            since=_time(cursor.get("since")),
-            threads=tuple(map(str, filter(_is_key, threads))) if isinstance(threads, list) else (),
-            refused_at=_time(cursor.get("refused_at")),
+            since=stored.time_in(cursor.get("since")),
+            threads=stored.texts_in(cursor.get("threads"), _is_key),
+            refused_at=stored.time_in(cursor.get("refused_at")),
         )
 
     def cursor(self) -> Cursor:
@@ -223,11 +224,11 @@ class Bookmark:
             "threads": list(self.threads),
             "refused_at": self.refused_at.isoformat() if self.refused_at else "",
         }
-        return {name: value for name, value in values.items() if value}
+        return stored.filled(values)
 
     def validators_at(self, now: datetime) -> Mapping[str, Json]:
         """The validators, unless they are so old that the site may be answering 304 for ever."""
-        fresh = self.since is not None and timedelta(0) <= now - self.since < conditional.VALIDATORS_LAST
+        fresh = conditional.may_be_sent(self.since, now)
         return self.validators or {} if fresh else {}
 
     def is_refused(self, now: datetime) -> bool:
@@ -257,16 +258,8 @@ class Bookmark:
         return replace(self, threads=tuple(one for one in self.threads if one != key))
 
 
-def _time(value: Json) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time if time is not None and time.tzinfo is not None else None
-
-
-def _is_key(value: Json) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value) is not None
+def _is_key(value: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,19}", value) is not None
 
 
 def _below(smallest: str, border: int, *, is_above: bool) -> str:

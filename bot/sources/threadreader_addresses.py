@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot.model import Located
+from bot.sources import typed
 from bot.sources import x_addresses as x
 
 KIND: Final = "threadreader"
@@ -20,7 +21,7 @@ def feed_id_of(handle: str) -> str:
 
 def locate(address: str, base_url: str) -> Located | None:
     """Say which author, or which thread, `address` means; None if it is no address of ours."""
-    address = address.strip().strip("<>")
+    address = typed.bare(address)
     found = x.named(address) or _on_site(address, base_url)
     if found is None or not (found.handle or found.post):
         return None
@@ -30,10 +31,10 @@ def locate(address: str, base_url: str) -> Located | None:
 
 def _on_site(address: str, base_url: str) -> x.Named | None:
     """What an address on the site itself names."""
-    url, own = x.split(address), urlsplit(base_url)
+    url, own = typed.split(address), urlsplit(base_url)
     if url is None or not (url.hostname in _SITE or url.netloc.casefold() == own.netloc.casefold()):
         return None
-    match x.words(url.path, own.path):
+    match typed.words(url.path, own.path):
         case ["user", name]:
             return x.author(name)
         case ["thread", page] if x.id_in(page):

@@ -19,7 +19,8 @@ from bot.errors import ParseError, SourceError, SourceRefused, TemporarySourceEr
 from bot.http import is_challenge
 from bot.model import Author, Entry
 from bot.sources import html, x_addresses
-from bot.sources.threadreader_posts import attribute, classes, read_post
+from bot.sources.html_words import attribute, classes
+from bot.sources.threadreader_posts import read_post
 from bot.sources.x_addresses import HANDLE
 from bot.text import title_of_posts
 

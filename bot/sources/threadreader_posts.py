@@ -11,6 +11,7 @@ from typing import Final
 from selectolax.lexbor import LexborNode
 
 from bot.model import Media, Post
+from bot.sources.html_words import BLANK, BLANKS, Walker, attribute, classes, is_own_address
 
 _DROPPED_TAGS: Final = frozenset(("script", "style", "template", "noscript", "svg", "button", "-comment"))
 _DROPPED_CLASSES: Final = frozenset(
@@ -20,10 +21,6 @@ _DROPPED_CLASSES: Final = frozenset(
         "ribbon-content",  # "Unroll available on Thread Reader", likewise
     )
 )
-_DEEPEST: Final = 60
-_BLANK: Final = " \t\r\n\f"
-# Possessive: without it, 40 kB of blanks took 10 s.
-_BLANKS = re.compile(r"[ \t\r\n\f]++")
 _SIZE = re.compile(r"/(\d+)x(\d+)/")
 _STATUS = re.compile(r"^https?://[^/]+/(?:[^/]+|i/web)/status(?:es)?/\d+")
 
@@ -42,25 +39,15 @@ def read_post(node: LexborNode, post_id: str) -> Post:
     )
 
 
-def classes(node: LexborNode) -> frozenset[str]:
-    """The classes of an element."""
-    return frozenset((node.attributes.get("class") or "").split())
-
-
-def attribute(node: LexborNode, name: str) -> str:
-    """An attribute's value, "" if it is missing or has none."""
-    return (node.attributes.get(name) or "").strip()
-
-
 def web_url(value: str) -> str:
     """`value` as a link that can be followed anywhere, "" for "#", javascript:, data: and the site's own paths."""
-    value = value.strip(_BLANK)
+    value = value.strip(BLANK)
     if value.startswith("//"):
         value = "https:" + value
     return value if re.match(r"https?://[^\s/]", value, re.IGNORECASE) and " " not in value else ""
 
 
-class _Reader:
+class _Reader(Walker):
     """Walks one post and writes down what it says."""
 
     def __init__(self) -> None:
@@ -74,19 +61,9 @@ class _Reader:
         self._at_start = True
 
     def text(self) -> str:
-        return "".join(self._parts).strip(_BLANK)
+        return "".join(self._parts).strip(BLANK)
 
-    def children(self, node: LexborNode, depth: int) -> None:
-        if depth > _DEEPEST:
-            self._say(node.text())
-            return
-        for child in node.iter(include_text=True):
-            if child.is_text_node:
-                self._say(child.text_content or "")
-            else:
-                self._element(child, depth + 1)
-
-    def _element(self, node: LexborNode, depth: int) -> None:
+    def element(self, node: LexborNode, depth: int) -> None:
         named = classes(node)
         if node.tag in _DROPPED_TAGS or named & _DROPPED_CLASSES:
             return
@@ -107,18 +84,18 @@ class _Reader:
 
     # -- words ------------------------------------------------------------------------------------
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
         """Add text as a browser shows it: a line break in the source is a blank, and none follows a <br>."""
-        words = _BLANKS.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], words)
+        words = BLANKS.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], words)
         if self._eats_blank:
-            words = words.lstrip(_BLANK)
+            words = words.lstrip(BLANK)
         if not words:
             return
-        if self._needs_blank and words[0] not in _BLANK:
+        if self._needs_blank and words[0] not in BLANK:
             self._parts.append(" ")
         self._parts.append(words)
         self._eats_blank = self._needs_blank = False
-        if words.strip(_BLANK):
+        if words.strip(BLANK):
             self._at_start = False
 
     def _break(self) -> None:
@@ -137,7 +114,7 @@ class _Reader:
             self._image(image, url)
         elif "entity-mention" in named:
             self._mention(words, first="entity-mention-first" in named)
-        elif url and ("entity-url" in named or _is_shortened(words, url)):
+        elif url and ("entity-url" in named or is_own_address(words, url)):
             self._link(url)
         else:
             # Hashtags, cashtags, and words that the site made into advertisements (2025: `href="#"`).
@@ -145,14 +122,14 @@ class _Reader:
 
     def _mention(self, words: str, *, first: bool) -> None:
         leads = self._at_start and first
-        self._say(words)
-        handle = words.strip(_BLANK).lstrip("@")
+        self.say(words)
+        handle = words.strip(BLANK).lstrip("@")
         if leads and handle:
             self.reply_to.append(handle)
             self._at_start = True
 
     def _link(self, url: str) -> None:
-        self._say(url)
+        self.say(url)
         if url not in self.links:
             self.links.append(url)
 
@@ -178,7 +155,7 @@ class _Reader:
 
     def _apart(self, url: str) -> None:
         """A link that stands for a block: a blank around it keeps it whole."""
-        if self._parts and self._parts[-1][-1] not in _BLANK:
+        if self._parts and self._parts[-1][-1] not in BLANK:
             self._parts.append(" ")
         self._link(url)
         self._needs_blank = True
@@ -188,7 +165,7 @@ class _Reader:
     def _image(self, node: LexborNode, link: str) -> None:
         alt = attribute(node, "alt")
         if "emoji" in classes(node):
-            self._say(alt)
+            self.say(alt)
             return
         # `src` is a 1-pixel placeholder until the page's script runs; "/images/1px.png" and data: are no web addresses.
         url = (
@@ -212,14 +189,7 @@ class _Reader:
         if all(media.url != known.url for known in self.media):
             self.media.append(media)
         # What stands in the text is the picture, not a blank on either side of it.
-        self._eats_blank = not self._parts or self._parts[-1][-1] in _BLANK
-
-
-def _is_shortened(words: str, url: str) -> bool:
-    """Whether the anchor's text is its own address, shortened or not: then no class is needed to know a link."""
-    words = words.strip(_BLANK)
-    bare = re.sub(r"^https?://(?:www\.)?", "", words.rstrip("…").removesuffix("..."), flags=re.IGNORECASE)
-    return bool(bare) and "." in bare and " " not in bare and bare.casefold() in url.casefold()
+        self._eats_blank = not self._parts or self._parts[-1][-1] in BLANK
 
 
 def _is_picture(url: str) -> bool:

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from urllib.parse import SplitResult, unquote, urlsplit
+
+from bot.sources import typed
 
 HANDLE: Final = r"[A-Za-z0-9_]{1,20}"
 
@@ -43,10 +44,10 @@ def named(address: str) -> Named | None:
         return Named(post=address)
     if _HANDLE.fullmatch(address.removeprefix("@")):
         return author(address)
-    url = split(address)
+    url = typed.split(address)
     if url is None or not url.hostname or not _X.fullmatch(url.hostname):
         return None
-    return on_x(words(url.path))
+    return on_x(typed.words(url.path))
 
 
 def author(handle: str, post: str = "") -> Named | None:
@@ -77,21 +78,6 @@ def id_in(word: str) -> str:
     """The id in a part of a path, "" if it is none."""
     found = _KEY.fullmatch(word)
     return found[1] if found else ""
-
-
-def split(address: str) -> SplitResult | None:
-    """The address as a URL; people leave the scheme out."""
-    try:
-        url = urlsplit(address if "://" in address else f"https://{address.removeprefix('//')}")
-        _ = url.port  # raises for what is no port
-    except ValueError:
-        return None
-    return url if url.scheme in ("http", "https") and not re.search(r"\s", address) else None
-
-
-def words(path: str, prefix: str = "") -> list[str]:
-    """The parts of a path, at a site that may live under a path itself."""
-    return unquote(path).removeprefix(prefix.rstrip("/")).strip("/").split("/")
 
 
 def time_of(key: str) -> datetime | None:

@@ -2,7 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.conditional import fresh_until, rate_limited_until, request_headers, retry_after, validators
+from bot.conditional import (
+    VALIDATORS_LAST,
+    fresh_until,
+    may_be_sent,
+    rate_limited_until,
+    request_headers,
+    retry_after,
+    validators,
+)
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
 
@@ -21,6 +29,25 @@ def test_sent_back_exactly():
 def test_unsendable_is_not_kept(value):
     """A validator that no request header can hold is not remembered."""
     assert validators({"ETag": value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("age", "sent"),
+    [
+        (timedelta(0), True),
+        (VALIDATORS_LAST - timedelta(seconds=1), True),
+        (VALIDATORS_LAST, False),
+        (-timedelta(seconds=1), False),
+    ],
+)
+def test_old_validators_are_not_sent(age, sent):
+    """Nor those that come from a time ahead."""
+    assert may_be_sent(NOW - age, NOW) is sent
+
+
+def test_validators_of_an_unknown_age_are_not_sent():
+    """Nobody knows how long they were sent for."""
+    assert not may_be_sent(None, NOW)
 
 
 @pytest.mark.parametrize("value", [None, 5, [], {"a": "b"}, "", "a\nb"])
