@@ -205,6 +205,16 @@ def paired(known: Known, entry: Entry) -> Known:
     return replace(known, also=tuple(dict.fromkeys((*known.also, entry.url))))
 
 
+def yielded(known: Known, entry: Entry) -> Known:
+    """A thread that was there before us in one place, and is told as new where another place shows it.
+
+    A place that is added takes all that is there for old; what the others have not told yet is news all the same. From
+    then on the place that tells it is the one that is looked at.
+    """
+    note = f"the same thread as {entry.key}, which is told from another place"
+    return replace(known, state="duplicate", same_as=entry.key, same_in=entry.feed_id, note=note, look_at=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
     """A new thread as far as it could be read; `looks` counts the failed reads of its own page so far. `listed`: how

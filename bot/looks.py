@@ -39,14 +39,14 @@ def still_unread(before: Known, rows: Rows, routing: Routing, now: datetime, *, 
         return Changes(feed_id=before.feed_id, known=(replace(before, looks=looks, look_at=due),))
     note = "its own page could not be read; announced with what the listing shows"
     after = replace(before, state="announced", looks=looks, note=note, look_at=_first_relook(before, now, jitter))
-    return _released(after, rows, routing, now)
+    return released(after, rows, routing, now)
 
 
 def read_whole(before: Known, entry: Entry, rows: Rows, routing: Routing, now: datetime, *, jitter: float) -> Changes:
     """A waiting thread was read: it is announced to those channels that want it, now that all of it is known."""
     due = _first_relook(before, now, jitter)
     after = replace(_with(before, entry, now), state="announced", told=entry.version, look_at=due)
-    return replace(_released(after, rows, routing, now), contents=(entry,))
+    return replace(released(after, rows, routing, now), contents=(entry,))
 
 
 def withdrawn(before: Known, of: Known, rows: Iterable[Delivery]) -> Changes:
@@ -59,7 +59,7 @@ def withdrawn(before: Known, of: Known, rows: Iterable[Delivery]) -> Changes:
     return Changes(feed_id=before.feed_id, known=(gone,), withdrawn=ids)
 
 
-def _released(after: Known, rows: Rows, routing: Routing, now: datetime) -> Changes:
+def released(after: Known, rows: Rows, routing: Routing, now: datetime) -> Changes:
     """The deliveries of a thread that waits no longer: due by their routes, or withdrawn where they are not wanted."""
     routes = {route.channel: route for route in routing.routes}
     unwanted = {channel for channel, _ in routing.filtered}

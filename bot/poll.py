@@ -372,15 +372,20 @@ class Poller:
                     longer.setdefault(other.key, more)
                 continue
             twin = await self.twins.find(start, item.entry)
+            untold: Collection[str] | None = None
             if twin is not None:
-                paired[twin.known.feed_id, twin.known.key] = diff.paired(twin.known, item.entry)
-                untold = self.twins.uncovered(start, twin, self.router.channels)
-                if not untold:
+                place = twin.known.feed_id, twin.known.key
+                if twin.was_there:
+                    paired[place] = diff.yielded(twin.known, item.entry)
+                else:
+                    paired[place] = diff.paired(twin.known, item.entry)
+                    untold = self.twins.uncovered(start, twin, self.router.channels)
+                if untold is not None and not untold:
                     duplicates.append(diff.twin(entry, twin.known, _place(twin), self.clock()))
                     continue
             if settle is not None:
                 item = self._settling(item, settle)
-            routing = self.route("new", item.entry, start, only=untold if twin else None)
+            routing = self.route("new", item.entry, start, only=untold)
             news.append(replace(item, listed=entry.post_count, twin=twin.known if twin else None, routing=routing))
             # Of a card the posts have no ids of their own.
             ids = diff.ids_of(item.entry) if item.entry.whole else item.entry.ids

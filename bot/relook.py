@@ -187,14 +187,31 @@ class Relooker:
             return replace(changes, known=(*changes.known, more.known), contents=more.contents) if more else changes
         entry = replace(diff.merged(kept, read), version=1, read_at=now)
         settle = self.poller.router.settle(thread.feed_id, start.subscriptions)
+        if kept.whole and any(row.state != "pending" for row in rows.values()):
+            return self._sent_meanwhile(start, thread, kept, entry, rows, settle)
         quiet_at = schedule.quiet_from(entry.latest, thread.first_seen, settle, now)
         if quiet_at is not None:
             return replace(looks.postponed(thread, quiet_at), contents=(entry,))
         twin = await self.poller.twins.find(start, entry)
-        if twin is not None and not self.poller.twins.uncovered(start, twin, self.poller.router.channels):
+        if twin is None:
+            return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
+        if not twin.was_there and not self.poller.twins.uncovered(start, twin, self.poller.router.channels):
             withdrawn = looks.withdrawn(thread, twin.known, rows.values())
             return replace(withdrawn, known=(*withdrawn.known, diff.paired(twin.known, entry)))
-        return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
+        told = looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
+        pair = diff.yielded(twin.known, entry) if twin.was_there else diff.paired(twin.known, entry)
+        return replace(told, known=(*told.known, pair))
+
+    def _sent_meanwhile(
+        self, start: PollInput, thread: Known, kept: Entry, entry: Entry, rows: looks.Rows, settle: timedelta
+    ) -> Changes:
+        """A thread that waited to be finished, and was sent as it was kept: what it has more is growth."""
+        now = self.poller.clock()
+        routing = self.poller.route("new", kept, start)
+        reread = looks.reread(replace(thread, state="announced"), kept, kept, entry, now, settle=settle)
+        changes = looks.released(reread.known, rows, routing, now)
+        after = schedule.after_relook(changes.known[0], now, settle=settle, jitter=self.poller.chance())
+        return replace(changes, known=(after,), contents=reread.contents)
 
     # -- a thread that is known whole ----------------------------------------------------------------
 

@@ -7,7 +7,7 @@ whether two texts are alike by `likeness`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot import diff, likeness
 from bot.model import Entry, Feed, Known, PollInput
@@ -23,6 +23,11 @@ class Twin:
     start: PollInput
     known: Known
 
+    @property
+    def was_there(self) -> bool:
+        """Whether it was there before us in its place, so that nobody was told of it."""
+        return self.known.state == "baseline"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twins:
@@ -34,7 +39,7 @@ class Twins:
     async def find(self, start: PollInput, entry: Entry) -> Twin | None:
         """The thread of another feed of the same person that this one is, None if there is none."""
         for sibling in start.siblings:
-            known = await self._by_id(sibling, entry) or await self._by_words(start.feed, sibling, entry)
+            known = await self._by_id(start, sibling, entry) or await self._by_words(start, sibling, entry)
             there = await self.store.poll_input(sibling.id) if known is not None else None
             if known is not None and there is not None:
                 return Twin(start=there, known=known)
@@ -55,25 +60,33 @@ class Twins:
         every = tuple(channels)
         return frozenset(channels_of(start.subscriptions, every)) - {*channels_of(twin.start.subscriptions, every)}
 
-    async def _by_id(self, sibling: Feed, entry: Entry) -> Known | None:
+    async def _by_id(self, start: PollInput, sibling: Feed, entry: Entry) -> Known | None:
         found = await self.store.known(sibling.id, diff.ids_of(entry))
         known = next((found[id_] for id_ in (entry.key, *sorted(diff.ids_of(entry))) if id_ in found), None)
         if known is None or known.state != "duplicate":
             return known
-        if known.same_in:
-            return None  # of a third feed; or of this one, where the thread itself is known by its own id
+        if known.same_in:  # of a third feed; or of this one, where the thread itself is known by its own id
+            return known if _was_told_elsewhere(start, known) else None
         return (await self.store.known(sibling.id, [known.same_as])).get(known.same_as)
 
-    async def _by_words(self, feed: Feed, sibling: Feed, entry: Entry) -> Known | None:
+    async def _by_words(self, start: PollInput, sibling: Feed, entry: Entry) -> Known | None:
         threads = [one for one in await self.store.threads(sibling.id) if likeness.at_one_time(entry, one)]
         if not threads:
             return None
         # Who says the same each day says it once a day in each place: each thread has one twin there.
-        taken = {one.same_as for one in await self.store.threads(feed.id) if one.same_in == sibling.id}
+        taken = {one.same_as for one in await self.store.threads(start.feed.id) if one.same_in == sibling.id}
         for known in threads:
-            if known.state == "duplicate" or known.key in taken:
+            if known.key in taken or (known.state == "duplicate" and not _was_told_elsewhere(start, known)):
                 continue
-            kept = await self.reader.kept(known) or known.as_entry(sibling.author)
+            # A duplicate itself is not kept; the thread that it is stays in the archive, also once unfollowed.
+            original = replace(known, feed_id=known.same_in, key=known.same_as) if known.same_in else known
+            kept = await self.reader.kept(original) or known.as_entry(sibling.author)
             if likeness.alike(entry, kept):
                 return known
         return None
+
+
+def _was_told_elsewhere(start: PollInput, known: Known) -> bool:
+    """Whether a duplicate is that of a thread whose own place is followed no more: it stands for what was told."""
+    followed = {start.feed.id, *(sibling.id for sibling in start.siblings)}
+    return bool(known.same_in) and known.same_in not in followed

@@ -1,0 +1,83 @@
+"""What random histories over several places found, made small."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from bot.follow import Declared
+from bot.stores.memory import MemoryStore
+from tests.fakes import START, FakeChannel, Site, World
+
+BRIDGES = "the long and winding talk about bridges that were never built, and why"
+
+
+def made() -> World:
+    world = World(store=MemoryStore(), others={"other": Site(), "third": Site()}, channels=(FakeChannel("me"),))
+    for site in (world.site, *world.others.values()):
+        site.publish("0", START - timedelta(days=30), words="something old that has long been known to everybody")
+    return world
+
+
+async def declare(world, *addresses):
+    await world.follower.reconcile([Declared(addresses=addresses)])
+
+
+def say(world, place, key, minutes, **more):
+    site = world.site if place == "fake" else world.others[place]
+    return site.publish(key, START + timedelta(minutes=minutes), words=BRIDGES, **more)
+
+
+def events(world):
+    return [message.event for message in world.channels[0].inbox]
+
+
+async def test_what_came_while_a_thread_waited_and_was_sent_meanwhile():
+    """Settling, then the site is held past the hour: the notice goes out with 2 posts. The third is told later."""
+    world = made()
+    await declare(world, "fake:ann")
+    await world.round()
+    thread = say(world, "fake", "11", 118, posts=2, latest=START + timedelta(minutes=119))
+    await world.round(hours=1)
+    assert events(world) == []
+    world.site.fault = world.site.thread_fault = "held"
+    world.site.not_before = START + timedelta(hours=6)
+    thread.posts, thread.latest = 3, START + timedelta(minutes=140)
+    await world.round(hours=3)
+    assert "post 1" in world.channels[0].inbox[0].text
+    world.site.fault = world.site.thread_fault = ""
+    for _ in range(10):
+        await world.round(hours=3)
+    assert any("post 2" in message.text for message in world.channels[0].inbox)
+
+
+async def test_a_thread_that_the_first_look_at_an_added_place_sees():
+    """Written while the first place did not answer, which is when one adds a second address."""
+    world = made()
+    await declare(world, "fake:ann")
+    await world.round()
+    world.site.fault = "down"
+    world.clock.advance(hours=2)
+    say(world, "fake", "2089858284660662307", 120)
+    say(world, "other", "2089858284660662307", 120)
+    await declare(world, "fake:ann", "other:ann")
+    await world.round(hours=0)
+    world.site.fault = ""
+    for _ in range(6):
+        await world.round(hours=6)
+    assert events(world) == ["new"]
+
+
+async def test_a_third_place_after_the_one_that_told_is_taken_out():
+    """It is known in the second place as a duplicate; the third one has it a day later: not told again."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann", "third:ann")
+    await world.round()
+    say(world, "fake", "11", 70)
+    await world.round(hours=1)
+    say(world, "other", "22", 71)
+    await world.round(hours=1)
+    await declare(world, "other:ann", "third:ann")
+    say(world, "third", "33", 72)
+    for _ in range(4):
+        await world.round(hours=6)
+    assert events(world) == ["new"]
