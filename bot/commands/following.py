@@ -117,7 +117,7 @@ def _introduce(found: Introduced, zone: tzinfo) -> None:
         show.line(f"Following {found.author}; new threads go to {to}.")
         show.line(f"There already, known and not announced: {there}. The newest:")
         for thread in found.threads:
-            posts = f"{thread.posts} posts, " if thread.posts else ""
+            posts = f"{show.counted(thread.posts, 'post')}, " if thread.posts else ""
             show.line(f"  {times.moment(thread.published, zone)}  {thread.title}  ({posts}{thread.url})")
     if found.sent:
         show.line(f"Of these, {found.sent} as you asked are sent now:")
