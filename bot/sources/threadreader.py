@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from bot import conditional
-from bot.errors import FeedGone, ParseError, SourceRefused
+from bot.errors import FeedEnded, FeedGone, ParseError, SourceRefused
 from bot.http import Http, Response
 from bot.model import Author, Cursor, Entry, Feed, Fetched, Json, Located, NotModified, Resolved
 from bot.sources import stored
@@ -83,6 +83,9 @@ class ThreadReader:
                 return stand_in
         try:
             return await self._newest(feed, bookmark, now)
+        except FeedEnded as gone:
+            # No word of the author: whoever has a thread of theirs unrolled brings the page back.
+            raise FeedGone(feed.id, gone.reason) from gone
         except SourceRefused as refusal:
             stand_in = await self._stand_in(feed, bookmark.refused(now))
             if stand_in is None:

@@ -379,7 +379,8 @@ def _judge_healed(trial: Trial, tried: Tried, news) -> None:
     tried.false, tried.lost = len(false), len(lost)
     tried.wrong += [f"false or twice: {key}" for key in false] + [f"lost: {key}" for key in sorted(lost)]
     for message in trial.channel.inbox:
-        if message.event != "grown" and "Second" not in message.text:
+        # What has no link is an alert: that the page is somebody else's now is told at once.
+        if message.links and message.event != "grown" and "Second" not in message.text:
             tried.wrong.append("a notice without its whole thread")
 
 
