@@ -192,7 +192,8 @@ class Follower:
         """Say of each declared feed whose it is."""
         for feed, _ in await self.store.feeds():
             if feed.person != persons.get(feed.id, feed.person):
-                await self.store.join(feed.id, persons[feed.id])
+                async with self.poller.turn(feed.id):
+                    await self.store.join(feed.id, persons[feed.id])
 
     async def _declare(self, resolved: Resolved, wanted: Iterable[Subscription]) -> None:
         """Add subscriptions; a new author begins without a first look, one who is there keeps its state."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -89,7 +90,8 @@ class Poller:
     chance: Callable[[], float]
     timeout: float = 20.0
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _looking: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    _asked: Counter[str] = field(default_factory=Counter)
     _ears: dict[int, list[Polled]] = field(default_factory=dict)
 
     @property
@@ -118,11 +120,15 @@ class Poller:
         `only_due`: None also if somebody else looked meanwhile, so that the author is not due any more.
         A failure of the source is committed and returned, not raised. Raises `StoreError`.
         """
-        async with self.turn(feed_id) as start:
-            if start is None or (only_due and (start.state.next_poll_at or self.clock()) > self.clock()):
-                return None
-            polled, changes = await self._look_safely(start)
-            await self.store.commit(changes)
+        self._asked[feed_id] += 1
+        try:
+            async with self.turn(feed_id) as start:
+                if start is None or (only_due and (start.state.next_poll_at or self.clock()) > self.clock()):
+                    return None
+                polled, changes = await self._look_safely(start)
+                await self.store.commit(changes)
+        finally:
+            self._asked[feed_id] -= 1
         _log(polled)
         for looks in self._ears.values():
             looks.append(polled)
@@ -133,19 +139,14 @@ class Poller:
     async def _look_elsewhere(self, start: PollInput) -> None:
         """Look at the other feeds of a person who has news, so that one notice names all places where it stands.
 
-        Not at those that were looked at just now, or that somebody looks at.
+        Not at those that were looked at just now, that somebody waits for a look at, or whose site asked for a pause.
         """
         for sibling in start.siblings:
             there = await self.store.poll_input(sibling.id)
-            alone = self._looking.get(sibling.id)
-            if there is not None and not (alone and alone.locked()) and self._is_worth_it(there):
+            if there is None or there.feed.paused or self._asked[sibling.id]:
+                continue
+            if schedule.may_be_early(there.state, self.pace, self.clock()):
                 await self.poll(sibling.id)
-
-    def _is_worth_it(self, start: PollInput) -> bool:
-        state, now = start.state, self.clock()
-        lately = state.last_polled_at is not None and now - state.last_polled_at < self.pace.min_interval
-        well = state.baselined and not state.failures and not schedule.is_held(state, now)
-        return well and not lately and not start.feed.paused
 
     async def look(self, feed_id: str) -> tuple[Polled, Changes] | None:
         """Look at one author, and say what `poll` would commit. Changes nothing. Raises `StoreError`."""
@@ -166,25 +167,22 @@ class Poller:
             return self._failed(start, SourceError(feed_id, f"{type(error).__name__} in this program, see the log"))
 
     @asynccontextmanager
-    async def turn(self, feed_id: str, person: str = "") -> AsyncIterator[PollInput | None]:
+    async def turn(self, feed_id: str) -> AsyncIterator[PollInput | None]:
         """One look at a person at a time: two that read the same thread side by side would both announce it.
 
-        Gives what a look at the feed starts from, None if it is not followed; `person`: whose it is, where that is
-        known better. Whoever else writes a feed's state (`follow`) takes a turn, too: an older state must not come
-        over a newer one.
+        Gives what a look at the feed starts from, None if it is not followed. Whoever else writes a feed's state, or
+        says whose it is (`follow`), takes a turn, too: an older state must not come over a newer one.
         """
-        async with self._alone(feed_id):
-            start = await self.store.poll_input(feed_id)
-            person = person or (start.feed.person if start else "")
-            if person in ("", feed_id):
-                yield start
-                return
-            # Whose feed is the person's first takes this turn only, so nobody waits in a circle.
-            async with self._alone(person):
-                yield await self.store.poll_input(feed_id)
-
-    def _alone(self, feed_id: str) -> asyncio.Lock:
-        return self._looking.setdefault(feed_id, asyncio.Lock())
+        who = _whose(feed_id, await self.store.poll_input(feed_id))
+        while True:
+            # One lock, never two, so that nobody waits in a circle.
+            async with self._turns.setdefault(who, asyncio.Lock()):
+                start = await self.store.poll_input(feed_id)
+                now = _whose(feed_id, start)
+                if now == who:
+                    yield start
+                    return
+            who = now  # it became somebody else's while this waited
 
     def route(
         self,
@@ -451,6 +449,11 @@ class Poller:
                 for_good=state.fault in ("stranger", "ended"),
             )
         return polled, Changes(feed_id=start.feed.id, state=state)
+
+
+def _whose(feed_id: str, start: PollInput | None) -> str:
+    """Whose turn a look at a feed is: the person's, or the feed's own."""
+    return (start.feed.person if start is not None else "") or feed_id
 
 
 def _place(twin: Twin) -> str:

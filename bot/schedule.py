@@ -154,6 +154,15 @@ def _fault(error: SourceError) -> Fault:
     return next((fault for kind, fault in _FAULTS if isinstance(error, kind)), "")
 
 
+def may_be_early(state: FeedState, pace: Pace, now: datetime) -> bool:
+    """Whether a feed that is well may be looked at before its time: not just now, nor before the site wants it."""
+    if not state.baselined or state.failures or is_held(state, now) or state.last_polled_at is None:
+        return False
+    since = now - state.last_polled_at
+    put_off = state.next_poll_at is not None and state.next_poll_at - state.last_polled_at > pace.interval * 1.1
+    return since >= pace.min_interval and not put_off
+
+
 def resumed(state: FeedState) -> FeedState:
     """The state of a feed that had ended, once a person wants it to be asked again."""
     return replace(state, fault="", failures=0, next_poll_at=None) if state.fault == "ended" else state

@@ -152,7 +152,7 @@ class FakeSource:
         self._misbehave(feed.id, self.site.fault)
         version = self.site.version(feed.author.handle)
         if cursor.get("version") == version and (self.site.lies_304 or version):
-            return NotModified(cursor=cursor)
+            return NotModified(cursor=cursor, moved_to=self.site.moved_to, not_before=self.site.fresh_until)
         return self._page(feed, self.site.listing(feed.author.handle), {"version": version})
 
     async def older(self, feed: Feed, token: str) -> Fetched:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.follow import Declared
-from bot.model import Changes
+from bot.model import Changes, Cursor, Feed, Fetched, NotModified
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, FakeChannel, Site, World
 
@@ -253,3 +253,46 @@ async def test_two_looks_at_a_person_do_not_run_side_by_side(world, monkeypatch)
     await world.round()
 
     assert len(told(world)) == 1
+
+
+async def pause() -> None:
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+async def test_another_order_of_addresses_locks_nobody_out(world):
+    """It is declared while both are being looked at: each look, and each that follows, ends."""
+    gate, inside, really = asyncio.Event(), asyncio.Event(), world.source.fetch
+
+    async def slow(feed: Feed, cursor: Cursor) -> Fetched | NotModified:
+        inside.set()
+        await gate.wait()
+        return await really(feed, cursor)
+
+    world.poller.sources["fake"].fetch = slow
+    (thread,) = await world.store.threads("fake:ann")
+    looks = [asyncio.create_task(world.poller.poll("fake:ann"))]
+    await inside.wait()
+    looks.append(asyncio.create_task(world.relooker.look_now(thread)))
+    await pause()
+    looks.append(asyncio.create_task(world.poller.poll("other:ann")))
+    await pause()
+    declared = asyncio.create_task(declare(world, addresses=("other:ann", "fake:ann")))
+    await pause()
+    gate.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(declared, *looks)
+
+    assert {feed.person for feed, _ in await world.store.feeds()} == {"other:ann"}
+
+
+async def test_a_place_that_wants_no_look_yet_is_not_looked_at_for_the_other_s_news(world):
+    """It said how long its answer is fresh."""
+    world.others["other"].fresh_until = START + timedelta(hours=10)
+    await world.round()
+    world.others["other"].requests.clear()
+    say(world, "fake", "11", BRIDGES, minutes=130)
+    world.clock.advance(hours=1)
+    await world.once.round(["fake:ann"])
+
+    assert (told(world), world.others["other"].requests) == ([("11",)], [])
