@@ -9,7 +9,7 @@ before us, and is remembered without being announced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock_time
@@ -19,13 +19,14 @@ from bot.model import (
     Backfill,
     Changes,
     Delivery,
+    DeliveryState,
     Entry,
     FeedState,
     Fetched,
     Known,
     PollInput,
 )
-from bot.routing import Routing, hashed, queued
+from bot.routing import Routing, delivery_id, hashed, queued
 from bot.schedule import WHOLE_WITHIN, next_look, next_relook
 
 
@@ -200,19 +201,63 @@ def twin(entry: Entry, of: Known, place: str, now: datetime) -> Known:
     return replace(_known(entry, "duplicate", now), same_as=of.key, same_in=of.feed_id, note=note)
 
 
-def paired(known: Known, entry: Entry) -> Known:
-    """A known thread that stands in another place, too."""
-    return replace(known, also=tuple(dict.fromkeys((*known.also, entry.url))))
+def paired(known: Known, entry: Entry, untold: Collection[str] | None) -> Known:
+    """A known thread that stands in another place, too, where it is told to the channels that are `untold`.
 
-
-def yielded(known: Known, entry: Entry) -> Known:
-    """A thread that was there before us in one place, and is told as new where another place shows it.
-
-    A place that is added takes all that is there for old; what the others have not told yet is news all the same. From
-    then on the place that tells it is the one that is looked at.
+    None: nobody was told of it. Then it is that of the other place from now on: a place that is added takes all that is
+    there for old, and what the others have not told yet is news all the same.
     """
-    note = f"the same thread as {entry.key}, which is told from another place"
-    return replace(known, state="duplicate", same_as=entry.key, same_in=entry.feed_id, note=note, look_at=None)
+    if untold is None:
+        note = f"the same thread as {entry.key}, which is told from another place"
+        return replace(known, state="duplicate", same_as=entry.key, same_in=entry.feed_id, note=note, look_at=None)
+    also = tuple(dict.fromkeys((*known.also, entry.url)))
+    filtered = tuple(reason for reason in known.filtered if reason.partition(": ")[0] not in untold)
+    return replace(known, also=also, filtered=filtered)
+
+
+def taken_over(
+    known: Known, original: Known, rows: Iterable[Delivery], whole: Entry | None, now: datetime
+) -> Changes:
+    """A thread of a feed that leaves, in another place of the same person, where it was known as that one.
+
+    Who was told of it hears of its growth from here; who was not yet is told from here. `whole`: what is kept of it,
+    where this place has no page of it to be read.
+    """
+    unsent = [row for row in rows if row.event == "new" and row.state in ("pending", "unknown", "sending")]
+    told = {*original.pruned, *original.queued} - {row.place for row in unsent}
+    waits = bool(unsent) and whole is None
+    moved = tuple(_moved(row, known, now + WHOLE_WITHIN if waits else now) for row in unsent)
+    entry = None if whole is None else replace(whole, feed_id=known.feed_id, key=known.key, url=known.url, version=1)
+    after = replace(
+        known,
+        state="waiting" if waits else "announced",
+        same_as="",
+        same_in="",
+        note="",
+        looks=0,
+        look_at=now if whole is None else None,
+        pruned=tuple(sorted(told)),
+        version=1 if entry else 0,
+        told=1 if entry else 0,
+    )
+    return Changes(feed_id=known.feed_id, known=(after,), contents=(entry,) if entry else (), deliveries=moved)
+
+
+def _moved(row: Delivery, known: Known, due: datetime) -> Delivery:
+    id_ = delivery_id(known.feed_id, known.key, row.channel)
+    # One that may have arrived says so, wherever the next try comes from.
+    state: DeliveryState = "pending" if row.state == "pending" and not row.doubtful else "unknown"
+    return replace(
+        row,
+        id=id_,
+        batch=id_,
+        feed_id=known.feed_id,
+        entry_key=known.key,
+        state=state,
+        doubtful=state == "unknown",
+        due_at=max(row.due_at, due),
+        version=0,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ Calls things in order. Does not poll (`poll`), send (`dispatch`) or know where a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 
@@ -25,7 +25,7 @@ from bot.model import (
     Subscription,
 )
 from bot.poll import Poller
-from bot.protocols import Store
+from bot.protocols import Store, lists_whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +154,14 @@ class Follower:
         failed: list[tuple[str, str]] = []
         keep: set[str] = set()
         persons: dict[str, str] = {}
+        before = {feed.id: feed for feed, _ in await self.store.feeds()}
         for item in declared:
             found = [one async for one in self._found(item, have.values(), failed)]
-            # An address that cannot be looked up now may stand first; who was together stays together.
-            person = found[0][1].feed.id if len(item.addresses) > 1 and found else ""
+            _unite(persons, [resolved.feed.id for _, resolved in found])
+            # Now, not when all others were looked up: what is found meanwhile would be told in each place.
+            await self._join(persons)
             for address, resolved in found:
                 feed = resolved.feed
-                persons.setdefault(feed.id, person)
                 wanted = [
                     Subscription(feed_id=feed.id, channel=channel, origin="settings", declared=address)
                     for channel in item.channels or (EVERY_CHANNEL,)
@@ -174,8 +175,8 @@ class Follower:
         # What could not be looked up may be one of these under another spelling: then no author is let go, but
         # channels of authors who are declared still follow the file.
         gone = [s for s in have.values() if s.id not in keep and (not failed or s.feed_id in resolved_feeds)]
+        await self._hand_over({s.feed_id for s in gone if s.feed_id not in resolved_feeds}, before)
         await self.store.unsubscribe(s.id for s in gone)
-        await self._join(persons)
         return tuple(failed)
 
     async def _found(
@@ -187,6 +188,33 @@ class Follower:
                 yield address, await self._declared(item, address, have)
             except SourceError as error:
                 failed.append((address, error.reason))
+
+    async def _hand_over(self, undeclared: Collection[str], before: Mapping[str, Feed]) -> None:
+        """Let the other feeds of a person tell what those that leave have not told, or will not see growing. `before`:
+        the feeds as they belonged together until now.
+        """
+        followed = {s.feed_id for s in await self.store.subscriptions() if s.origin == "follow"}
+        leaving = [before[feed_id] for feed_id in undeclared if feed_id in before and feed_id not in followed]
+        for feed in leaving:
+            left = [one for one in before.values() if one.person == feed.person and one not in leaving]
+            for sibling in left if feed.person else ():
+                async with self.poller.turn(sibling.id):
+                    await self._take_over(feed.id, sibling)
+
+    async def _take_over(self, leaving: str, sibling: Feed) -> None:
+        """What is known in one feed as a thread of one that leaves is its own from now on."""
+        poller = self.poller
+        there = [one for one in await self.store.threads(sibling.id) if one.same_in == leaving]
+        originals = await self.store.known(leaving, [one.same_as for one in there])
+        for known in there:
+            original = originals.get(known.same_as)
+            if original is None:
+                continue
+            rows = await poller.reader.rows(original)
+            kept = await poller.reader.kept_whole(original)
+            whole = kept if lists_whole(poller.sources[sibling.source]) else None
+            async with poller.deciding:
+                await self.store.commit(diff.taken_over(known, original, rows.values(), whole, poller.clock()))
 
     async def _join(self, persons: Mapping[str, str]) -> None:
         """Say of each declared feed whose it is."""
@@ -213,3 +241,14 @@ class Follower:
             return Resolved(feed=start.feed)
         feed = self.finder.feed_of(candidates[0])
         return Resolved(feed=feed) if feed is not None else await self.find(address, item.source)
+
+
+def _unite(persons: dict[str, str], feed_ids: Sequence[str]) -> None:
+    """Say of each of these feeds whose it is: all are one person's, with all that those of an earlier [[follow]] are.
+
+    The person is named by the first feed; an address that cannot be looked up now may stand before it.
+    """
+    before = {persons[feed_id] or feed_id for feed_id in feed_ids if feed_id in persons}
+    members = [feed_id for feed_id, who in persons.items() if (who or feed_id) in before]
+    members += [feed_id for feed_id in feed_ids if feed_id not in persons]
+    persons.update(dict.fromkeys(members, members[0] if len(members) > 1 else ""))

@@ -20,7 +20,14 @@ PART = 6
 """Letters in a row that are compared: by words, nothing could be said of Chinese, Japanese or Thai."""
 ALIKE = 0.75
 """So much of the shorter text stands in the longer one. Other wording of the same thought stays below one half."""
-BEGINNING = 400
+DISTINCT = 15
+"""Characters from which on an id is nobody else's: those of X have 18 or 19, Bluesky's 13 and a web address more. What
+blogs count ("42") means something else in each.
+"""
+BEGINNING, END = 400, 24
+"""How much of the shorter text must be alike by itself: what is alike but for its last words is something else."""
+PART_OF = 3
+"""Of two whole threads, so many times as long is another one: a lead that is quoted, the same hello each day."""
 MOST = 20_000
 """Letters that are compared: 20,000 take 5 ms."""
 
@@ -35,7 +42,15 @@ def alike(one: Entry, other: Entry) -> bool:
     shorter, longer = sorted((said(one), said(other)), key=len)
     if len(shorter) < LONG:
         return bool(shorter) and shorter == longer
-    return _held(shorter, longer) >= ALIKE and _held(shorter[:BEGINNING], longer[: 2 * BEGINNING]) >= ALIKE
+    if one.whole and other.whole and len(shorter) * PART_OF < len(longer):
+        return False  # who quotes the beginning of an article has not written it again
+    at_ends = (_held(shorter[:END], longer[: 2 * BEGINNING]), _held(shorter[-END:], longer))
+    return min(_held(shorter, longer), _held(shorter[:BEGINNING], longer[: 2 * BEGINNING]), *at_ends) >= ALIKE
+
+
+def is_distinct(id_: str) -> bool:
+    """Whether an id says by itself that two threads are one, wherever each was read."""
+    return len(id_) >= DISTINCT
 
 
 def said(entry: Entry) -> str:
@@ -72,6 +87,8 @@ def continued(kept: Entry, other: Entry) -> Entry:
 
     What is not there was not removed: another place may hold less. Their ids say that they are from elsewhere.
     """
+    if not kept.whole:  # of a card the posts have no ids of their own: all of the other place's count
+        return _with(kept, tuple(replace(post, id=f"{ELSEWHERE}{post.id}") for post in other.posts))
     whole = said(kept)
     have = {post.id for post in kept.posts}
     fresh = (post for post in other.posts if post.id not in have and not _is_said(post, whole))

@@ -42,11 +42,26 @@ def still_unread(before: Known, rows: Rows, routing: Routing, now: datetime, *, 
     return released(after, rows, routing, now)
 
 
-def read_whole(before: Known, entry: Entry, rows: Rows, routing: Routing, now: datetime, *, jitter: float) -> Changes:
-    """A waiting thread was read: it is announced to those channels that want it, now that all of it is known."""
+def read_whole(
+    before: Known,
+    entry: Entry,
+    rows: Rows,
+    routing: Routing,
+    now: datetime,
+    *,
+    jitter: float,
+    only: Collection[str] | None = None,
+) -> Changes:
+    """A waiting thread was read: it is announced to those channels that want it, now that all of it is known; to `only`
+    these, where the others were told of it from another place.
+    """
     due = _first_relook(before, now, jitter)
     after = replace(_with(before, entry, now), state="announced", told=entry.version, look_at=due)
-    return replace(released(after, rows, routing, now), contents=(entry,))
+    waiting = (row for row in rows.values() if row.state == "pending")
+    told = tuple(row for row in waiting if only is not None and row.channel not in only)
+    left = {place: row for place, row in rows.items() if row not in told}
+    changes = released(after, left, routing, now)
+    return replace(changes, contents=(entry,), withdrawn=(*changes.withdrawn, *(row.id for row in told)))
 
 
 def withdrawn(before: Known, of: Known, rows: Iterable[Delivery]) -> Changes:

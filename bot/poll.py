@@ -372,12 +372,8 @@ class Poller:
             twin = await self.twins.find(start, item.entry)
             untold: Collection[str] | None = None
             if twin is not None:
-                place = twin.known.feed_id, twin.known.key
-                if twin.was_there:
-                    paired[place] = diff.yielded(twin.known, item.entry)
-                else:
-                    paired[place] = diff.paired(twin.known, item.entry)
-                    untold = self.twins.uncovered(start, twin, self.router.channels)
+                untold = None if twin.is_untold else self.twins.uncovered(start, twin, self.router.channels)
+                paired[twin.known.feed_id, twin.known.key] = diff.paired(twin.known, item.entry, untold)
                 if untold is not None and not untold:
                     duplicates.append(diff.twin(entry, twin.known, _place(twin), self.clock()))
                     continue

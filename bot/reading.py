@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import diff, looks
+from bot import diff, likeness, looks
 from bot.errors import SourceError, StoreError
 from bot.looks import Reread
 from bot.model import Delivery, Entry, Feed, Known
-from bot.protocols import Expander, Source, Store
+from bot.protocols import Expander, Source, Store, lists_whole
 from bot.routing import row_ids
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,14 @@ class Reader:
         except Exception as error:  # one thread's oddity must not stop its author's others; the traceback is logged
             log.exception("thread %s of %s: this program failed to read its page", entry.key, entry.feed_id)
             return SourceError(entry.feed_id, f"{type(error).__name__} in this program, see the log")
+
+    async def elsewhere_read(self, feed: Feed, known: Known, kept: Entry) -> Entry | None:
+        """A thread as another place has it, `known` there; None if it cannot be read there."""
+        if lists_whole(self.sources[feed.source]):
+            # It has no page. What came to it there is seen in the listing; it stands there, or stood.
+            return kept if kept.whole else None
+        read = await self.look(feed, known.as_entry(feed.author))
+        return likeness.continued(kept, read) if isinstance(read, Entry) else None
 
     async def same(self, entry: Entry) -> Known | None:
         """The known thread that this one turns out to be, under another id."""

@@ -124,7 +124,7 @@ class Relooker:
         read = await reader.look(start.feed, replace(kept, whole=False, key=thread.page or thread.key))
         if isinstance(read, HostHeld | OutOfTime):
             return await self._postponed(start, thread, read)
-        if thread.also and kept.whole:
+        if thread.also:
             read = await self._in_any_place(start, thread, kept, read)
         if thread.state == "waiting":
             if by_hand and isinstance(read, SourceError):
@@ -141,6 +141,8 @@ class Relooker:
 
     async def _as_listed(self, start: PollInput, thread: Known, kept: Entry) -> Relooked:
         """A thread that its listing shows whole: as the last poll saw it, told of if it has been quiet since."""
+        if kept.whole and thread.state == "waiting":
+            return await self._waited(start, thread, kept, kept)
         if not kept.whole:
             after = schedule.unwatched(replace(thread, told=thread.version))
             await self.poller.store.commit(Changes(feed_id=start.feed.id, known=(after,)))
@@ -153,7 +155,7 @@ class Relooker:
         """What was read of a thread that stands in several places; from another one where its own cannot be read."""
         if isinstance(read, SourceError):
             return await self.poller.twins.stand_in(start, thread, kept) or read
-        return likeness.returned(kept, read)
+        return likeness.returned(kept, read) if kept.whole else read
 
     async def _postponed(self, start: PollInput, thread: Known, error: SourceError) -> Relooked:
         if not isinstance(error, OutOfTime):
@@ -195,11 +197,13 @@ class Relooker:
         twin = await self.poller.twins.find(start, entry)
         if twin is None:
             return looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
-        if not twin.was_there and not self.poller.twins.uncovered(start, twin, self.poller.router.channels):
+        untold = None if twin.is_untold else self.poller.twins.uncovered(start, twin, self.poller.router.channels)
+        pair = diff.paired(twin.known, entry, untold)
+        if untold is not None and not untold:
             withdrawn = looks.withdrawn(thread, twin.known, rows.values())
-            return replace(withdrawn, known=(*withdrawn.known, diff.paired(twin.known, entry)))
-        told = looks.read_whole(thread, entry, rows, self.poller.route("new", entry, start), now, jitter=jitter)
-        pair = diff.yielded(twin.known, entry) if twin.was_there else diff.paired(twin.known, entry)
+            return replace(withdrawn, known=(*withdrawn.known, pair))
+        routing = self.poller.route("new", entry, start, only=untold)
+        told = looks.read_whole(thread, entry, rows, routing, now, jitter=jitter, only=untold)
         return replace(told, known=(*told.known, pair))
 
     def _sent_meanwhile(

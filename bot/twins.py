@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from bot import diff, likeness
+from bot import diff, likeness, looks
 from bot.model import Entry, Feed, Known, PollInput
 from bot.protocols import Store
 from bot.reading import Reader
@@ -24,9 +24,9 @@ class Twin:
     known: Known
 
     @property
-    def was_there(self) -> bool:
-        """Whether it was there before us in its place, so that nobody was told of it."""
-        return self.known.state == "baseline"
+    def is_untold(self) -> bool:
+        """Whether nobody was told of it: it was there before us in its place, or no channel wanted it there."""
+        return self.known.state in ("baseline", "filtered") and not looks.who_knows(self.known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,19 +50,24 @@ class Twins:
         for sibling in start.siblings:
             for known in await self.store.threads(sibling.id):
                 if (known.same_in, known.same_as) == (thread.feed_id, thread.key):
-                    read = await self.reader.look(sibling, known.as_entry(sibling.author))
-                    if isinstance(read, Entry):
-                        return likeness.continued(kept, read)
+                    read = await self.reader.elsewhere_read(sibling, known, kept)
+                    if read is not None:
+                        return read
         return None
 
     def uncovered(self, start: PollInput, twin: Twin, channels: Iterable[str]) -> frozenset[str]:
-        """The channels that hear of this feed's threads and not of those of its twin's."""
-        every = tuple(channels)
-        return frozenset(channels_of(start.subscriptions, every)) - {*channels_of(twin.start.subscriptions, every)}
+        """The channels that hear of this feed's threads, and were not told of the twin: not asked, or not wanting it
+        as it was there.
+        """
+        knows = looks.who_knows(twin.known)
+        if "*" in knows or twin.known.state in ("duplicate", "dropped"):
+            return frozenset()  # who was told is not known any more, or a person took it out
+        return frozenset(channels_of(start.subscriptions, tuple(channels))) - knows
 
     async def _by_id(self, start: PollInput, sibling: Feed, entry: Entry) -> Known | None:
-        found = await self.store.known(sibling.id, diff.ids_of(entry))
-        known = next((found[id_] for id_ in (entry.key, *sorted(diff.ids_of(entry))) if id_ in found), None)
+        ids = sorted(filter(likeness.is_distinct, diff.ids_of(entry)), key=lambda id_: (id_ != entry.key, id_))
+        found = await self.store.known(sibling.id, ids)
+        known = next((found[id_] for id_ in ids if id_ in found), None)
         if known is None or known.state != "duplicate":
             return known
         if known.same_in:  # of a third feed; or of this one, where the thread itself is known by its own id

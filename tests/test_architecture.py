@@ -62,8 +62,8 @@ ALLOWED = {
     "looks": {"model", "schedule", "growth", "routing"},
     "trail": {"model", "growth", "routing"},
     "likeness": {"model", "text"},
-    "twins": {"model", "protocols", "diff", "likeness", "reading", "routing"},
-    "reading": {"model", "errors", "protocols", "diff", "looks", "routing"},
+    "twins": {"model", "protocols", "diff", "likeness", "looks", "reading", "routing"},
+    "reading": {"model", "errors", "protocols", "diff", "likeness", "looks", "routing"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "looks", "schedule", "reading", "routing"}
     | {"twins"},
     "gallery": {"media", "policy", "poll", "protocols", "relook"},

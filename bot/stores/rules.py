@@ -93,7 +93,7 @@ def booked(
         places = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
         also = tuple(dict.fromkeys((*books.also, *after.also)))
         after = replace(after, copy="" if thread in kept else books.copy, also=also)
-        yield _with_books(after, places, books.pruned)
+        yield _with_books(after, places, {*books.pruned, *after.pruned})
 
 
 def dropped(known: Known, places: Iterable[str]) -> Known:

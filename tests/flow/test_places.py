@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.follow import Declared
+from bot.policy import Policies, Policy
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, FakeChannel, Site, World
+from tests.flow.test_lists_whole import Blog
 
+OWLS = "how owls hear a mouse below the snow, told in order of what happens"
 BRIDGES = "the long and winding talk about bridges that were never built, and why"
 
 
@@ -81,3 +84,122 @@ async def test_a_third_place_after_the_one_that_told_is_taken_out():
     for _ in range(4):
         await world.round(hours=6)
     assert events(world) == ["new"]
+
+
+async def test_a_notice_that_waits_when_its_place_is_taken_out_of_the_settings():
+    """The channel is away (or has a digest, or quiet hours); the other place has the thread, as a duplicate."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    world.channels[0].mode = "away"
+    say(world, "fake", "11", 70)
+    say(world, "other", "22", 71)
+    await world.round(hours=1)
+    await declare(world, "other:ann")
+    world.channels[0].mode = "ok"
+    for _ in range(6):
+        await world.round(hours=6)
+    assert events(world) == ["new"]
+
+
+async def test_growth_in_the_place_that_is_left():
+    """The place that told a thread is taken out: what the other one has more is told."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    say(world, "fake", "11", 70)
+    await world.round(hours=1)
+    thread = say(world, "other", "22", 71)
+    await world.round(hours=1)
+    await declare(world, "other:ann")
+    thread.posts = 5
+    for _ in range(10):
+        await world.round(hours=6)
+    assert events(world) == ["new", "grown"]
+
+
+async def test_a_notice_that_waits_goes_to_a_blog_that_has_it_too():
+    """A feed has no page of the thread: what is kept of it is told."""
+    world = made()
+    world.poller.sources["other"] = Blog(world.others["other"], "other")
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    world.channels[0].mode = "away"
+    say(world, "fake", "11", 70)
+    say(world, "other", "22", 71)
+    await world.round(hours=1)
+    await declare(world, "other:ann")
+    world.channels[0].mode = "ok"
+    for _ in range(4):
+        await world.round(hours=6)
+
+    assert events(world) == ["new"]
+    assert "post 2" in world.channels[0].inbox[0].text
+
+
+async def test_ids_that_blogs_count_are_of_each_blog():
+    """Number 42 is another entry there."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    say(world, "fake", "42", 70)
+    await world.round(hours=1)
+    world.others["other"].publish("42", START + timedelta(minutes=100), words=OWLS)
+    await world.round(hours=1)
+
+    assert events(world) == ["new", "new"]
+
+
+async def test_a_thread_that_one_place_filters_is_told_from_the_other():
+    """Two long posts there, four short ones here."""
+    world = made()
+    world.policies = Policies(default=Policy(min_posts=3))
+    world.build()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    say(world, "fake", "11", 70, posts=2)
+    await world.round(hours=1)
+    say(world, "other", "22", 72, posts=4)
+    for _ in range(4):
+        await world.round(hours=3)
+
+    assert events(world) == ["new"]
+
+
+async def test_who_quotes_the_beginning_of_an_article_has_not_written_it():
+    """The article is news."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    say(world, "fake", "11", 70, posts=1)
+    await world.round(hours=1)
+    say(world, "other", "22", 71, posts=12)
+    await world.round(hours=1)
+
+    assert events(world) == ["new", "new"]
+
+
+async def test_what_begins_alike_and_ends_otherwise_is_another_thread():
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    for place, key, town in (("fake", "11", "venice"), ("other", "22", "prague")):
+        site = world.site if place == "fake" else world.others[place]
+        words = f"{BRIDGES}, this week those of {town}"
+        site.publish(key, START + timedelta(minutes=int(key) + 60), posts=1, words=words)
+    await world.round(hours=2)
+
+    assert events(world) == ["new", "new"]
+
+
+async def test_two_blocks_that_share_an_address_are_one_person():
+    """Whichever stands first in the file."""
+    for blocks in ((("fake:ann", "other:ann"), ("other:ann",)), (("other:ann",), ("fake:ann", "other:ann"))):
+        world = made()
+        await world.follower.reconcile([Declared(addresses=block) for block in blocks])
+        await world.round()
+        say(world, "fake", "11", 70)
+        say(world, "other", "22", 71)
+        await world.round(hours=1)
+
+        assert events(world) == ["new"]

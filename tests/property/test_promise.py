@@ -88,8 +88,9 @@ class History:
     async def twin(self, n) -> None:
         """A second page of a thread that is there: same first post, another id."""
         thread = self._thread(n)
-        if thread.key in self.there:
-            return
+        known = {known.key for known in await self.world.store.threads()}
+        if thread.key in self.there or (thread.key in known and not thread.first_post):
+            return  # no site gives the posts of a thread that is there other ids
         thread.first_post = thread.first_post or f"root of {thread.key}"
         await self.publish()
         self.world.site.threads[f"t{self.made}"].first_post = thread.first_post
