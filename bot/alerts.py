@@ -166,6 +166,12 @@ def failing(state: FeedState, rules: Rules) -> bool:
     return state.failures >= rules.after or is_for_good(state)
 
 
+def with_final_trouble(feeds: Iterable[Followed], troubles: Iterable[Trouble]) -> list[Feed]:
+    """The authors whose trouble is for good, or was told to be."""
+    told = {trouble.subject for trouble in troubles if trouble.kind == "final"}
+    return [feed for feed, state in feeds if is_for_good(state) or f"feed:{feed.id}" in told]
+
+
 def is_for_good(state: FeedState) -> bool:
     """Whether an author's trouble will not pass by itself, and is the author's alone."""
     return state.failures > 0 and state.fault in ("stranger", "ended")
@@ -209,12 +215,14 @@ def _telling(finding: _Finding, title: str) -> Telling:
     return Telling(alert=alert, subject=finding.trouble.id, not_to=finding.not_to, to=finding.to)
 
 
-def _ended(trouble: Trouble, title: str, rules: Rules, *, not_to: str = "") -> _Step:
+def _ended(
+    trouble: Trouble, title: str, rules: Rules, *, not_to: str = "", to: tuple[str, ...] = ()
+) -> _Step:
     """A trouble is over, and that is told."""
     since = f"The trouble had lasted since {times.moment(trouble.since, rules.zone)}."
     lines = (since, _quoted("It was:", trouble.reason))
     alert = Alert(title=title, lines=tuple(filter(None, lines)), over=True)
-    return _Step(over=trouble, telling=Telling(alert=alert, subject=trouble.id, not_to=not_to))
+    return _Step(over=trouble, telling=Telling(alert=alert, subject=trouble.id, not_to=not_to, to=to))
 
 
 def _quoted(lead: str, reason: str) -> str:
@@ -398,17 +406,26 @@ def _of_authors(seen: Seen, told: Mapping[str, Trouble], rules: Rules, now: date
     """`told` must say already how the sources are."""
     standing_in, sites = stand_ins(seen.feeds), _sites(feed for feed, _ in seen.feeds)
     for feed, state in seen.feeds:
-        before = told.get(f"failing feed:{feed.id}")
+        before, final = told.get(f"failing feed:{feed.id}"), told.get(f"final feed:{feed.id}")
         if feed.paused:
             continue
         if is_for_good(state):
             finding = _final_finding(feed, state, standing_in.get(feed.id), rules, now)
             yield from _begun(replace(finding, to=seen.followers.get(feed.id, ())), told, reminded=False)
+            if before is not None:  # that it cannot be read says less, and ends with it
+                yield _Step(over=before)
+        elif final is not None:
+            if not state.failures and state.last_success_at is not None:
+                yield _ended(final, f"{feed.author.at} can be read again", rules, to=seen.followers.get(feed.id, ()))
         elif failing(state, rules):
             if not _is_covered(sites[feed.id], state, told):
                 yield from _begun(_author_finding(feed, state, standing_in.get(feed.id), rules, now), told)
         elif before is not None and not state.failures and state.last_success_at is not None:
-            yield _ended(before, f"{feed.address} can be read again", rules)
+            yield _ended(before, f"{feed.author.at} can be read again", rules)
+
+
+def _looks(failures: int) -> str:
+    return "The last look" if failures == 1 else f"{failures} looks in a row"
 
 
 def stand_ins(feeds: Iterable[Followed]) -> dict[str, Feed]:
@@ -422,7 +439,7 @@ def stand_ins(feeds: Iterable[Followed]) -> dict[str, Feed]:
 
 
 def _stands_in(feed: Feed | None) -> str:
-    return f"Meanwhile {feed.address} ({feed.source}) is read: what stands there is told." if feed else ""
+    return f"Meanwhile {feed.author.at} ({feed.source}) is read: what stands there is told." if feed else ""
 
 
 def _final_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rules, now: datetime) -> _Finding:
@@ -433,12 +450,13 @@ def _final_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rule
         f"{_answered(state.last_success_at, rules).capitalize()}.",
         "It is not asked any more; `keepcurrent resume` asks again, `keepcurrent unfollow` forgets it."
         if ended
-        else "Nothing of theirs is told. `keepcurrent follow` follows them, too; `keepcurrent unfollow` ends this.",
+        else "Nothing of theirs is told. `keepcurrent unfollow` ends this; `follow`, after that, takes them instead.",
         _stands_in(other),
     )
+    trouble = _trouble(f"feed:{feed.id}", state.last_success_at or now, state.last_error, now)
     return _Finding(
-        trouble=_trouble(f"feed:{feed.id}", state.last_success_at or now, state.last_error, now),
-        name=feed.address,
+        trouble=replace(trouble, kind="final"),
+        name=feed.author.at,
         what="has ended" if ended else "is somebody else's now",
         lines=tuple(filter(None, lines)),
     )
@@ -447,14 +465,14 @@ def _final_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rule
 def _author_finding(feed: Feed, state: FeedState, other: Feed | None, rules: Rules, now: datetime) -> _Finding:
     lines = (
         _quoted("The reason:", state.last_error),
-        f"{state.failures} looks in a row failed; {_answered(state.last_success_at, rules)}.",
+        f"{_looks(state.failures)} failed; {_answered(state.last_success_at, rules)}.",
         _site_may_have_changed((state,)),
         _stands_in(other),
         "It is tried again, later and later. `keepcurrent authors` tells more; `keepcurrent pause` keeps it quiet.",
     )
     return _Finding(
         trouble=_trouble(f"feed:{feed.id}", state.last_success_at or now, state.last_error, now),
-        name=feed.address,
+        name=feed.author.at,
         what="cannot be read",
         lines=tuple(filter(None, lines)),
     )
@@ -486,7 +504,7 @@ def _silence_finding(feed: Feed, state: FeedState, rules: Rules, now: datetime) 
     )
     return _Finding(
         trouble=Trouble(subject=f"feed:{feed.id}", kind="silent", since=since, told_at=now),
-        name=feed.address,
+        name=feed.author.at,
         what="is unusually silent",
         lines=lines,
     )

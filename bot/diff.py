@@ -58,17 +58,23 @@ def require_threads(start: PollInput, fetched: Fetched) -> None:
 
 
 def judge(
-    state: FeedState, entries: Sequence[Entry], known: Mapping[str, Known], *, ordered: bool = False
+    state: FeedState,
+    entries: Sequence[Entry],
+    known: Mapping[str, Known],
+    *,
+    ordered: bool = False,
+    swept: bool = False,
 ) -> Verdict:
     """Sort one page of a listing out. `known` holds every id of `entries` that is known, as key or alias. `ordered`:
-    see `Fetched`.
+    see `Fetched`. `swept`: nobody looked for news there, so that only what is dated so is some.
     """
     once = _once(entries)
     unknown = [e for e in once if not e.ids & known.keys()]
     if not state.baselined:
         return Verdict(old=tuple(unknown))
-    above = _above_known(once, known) if ordered else frozenset()
-    new = tuple(e for e in unknown if e.key in above or _is_news(e, state.horizon))
+    above = _above_known(once, known) if ordered and not swept else frozenset()
+    dated = (e for e in unknown if not swept or e.published is not None)
+    new = tuple(e for e in dated if e.key in above or _is_news(e, state.horizon))
     fresh = {e.key for e in new}
     old = tuple(e for e in unknown if e.key not in fresh)
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
@@ -212,7 +218,9 @@ def paired(known: Known, entry: Entry, untold: Collection[str] | None) -> Known:
         return replace(known, state="duplicate", same_as=entry.key, same_in=entry.feed_id, note=note, look_at=None)
     also = tuple(dict.fromkeys((*known.also, entry.url)))
     filtered = tuple(reason for reason in known.filtered if reason.partition(": ")[0] not in untold)
-    return replace(known, also=also, filtered=filtered)
+    # What waits for its own page may be read in the other place, before its notice goes out without the whole of it.
+    look_at = known.first_seen if known.state == "waiting" else known.look_at
+    return replace(known, also=also, filtered=filtered, look_at=look_at)
 
 
 def taken_over(

@@ -126,13 +126,14 @@ class Inspector:
                 await self._get_to_know(feed, state)
         # The outbox before the channels: what is sent between the two is then seen as the channel's recovery.
         unsent = await self._store.deliveries(UNSENT)
+        troubles = await self._store.troubles()
         return alerts.Seen(
             feeds=feeds,
             channels=[await self._store.channel(name) for name in self._channels],
             unsent=unsent,
-            troubles=await self._store.troubles(),
+            troubles=troubles,
             patience={feed_id: span for feed_id, (_, span) in self._patience.items()},
-            followers=await self._followers([feed for feed, state in feeds if alerts.is_for_good(state)]),
+            followers=await self._followers(alerts.with_final_trouble(feeds, troubles)),
         )
 
     async def _followers(self, feeds: Sequence[Feed]) -> dict[str, tuple[str, ...]]:

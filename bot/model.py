@@ -60,6 +60,11 @@ class Feed:
     person: str = ""
 
     @property
+    def page(self) -> str:
+        """The page of the author that may be shown; the address of a feed may hold what lets its reader in."""
+        return self.author.url if "?" in self.url else self.url or self.author.url
+
+    @property
     def host(self) -> str:
         """Where it is read, "" while that is not known."""
         try:
@@ -77,6 +82,8 @@ class FeedState:
 
     `horizon`: how far back the listing was seen; an unknown thread older than it is remembered, not announced.
     None before the first look and when that look found no thread at all: then every thread is news.
+    `gap`: the token of the page where reading down to what was known broke off, "" if it did not; what stands there and
+    was written since `gap_since` was not seen yet.
     `older`: the token of the page below the first. `sweep`: that of the next deeper page to look at ("" = start again
     at `older`), due at `sweep_at`; `sweep_failures` in a row.
     `held_until`: the site's own Retry-After; kept even by `poll --all`. `fault`: what the last failure was, where it
@@ -98,6 +105,8 @@ class FeedState:
     fault: Fault = ""
     newest_key: str = ""
     newest_at: datetime | None = None
+    gap: str = ""
+    gap_since: datetime | None = None
     older: str = ""
     sweep: str = ""
     sweep_failures: int = 0
@@ -350,7 +359,7 @@ class Subscription:
         return f"{self.feed_id}>{self.channel}>{self.origin}"
 
 
-TroubleKind = Literal["failing", "silent", "refused"]
+TroubleKind = Literal["failing", "final", "silent", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -283,10 +283,10 @@ class Poller:
         reading.state = replace(reading.state, older=page.older)
         return page.older if verdict.unseen_below or has_gap else ""
 
-    async def _judge(self, reading: _Reading, page: Fetched) -> diff.Verdict:
+    async def _judge(self, reading: _Reading, page: Fetched, *, swept: bool = False) -> diff.Verdict:
         ids = {id_ for entry in page.entries for id_ in entry.ids}
         known = await self.store.known(reading.state.feed_id, ids) if ids else {}
-        verdict = diff.judge(reading.state, page.entries, known, ordered=page.ordered)
+        verdict = diff.judge(reading.state, page.entries, known, ordered=page.ordered, swept=swept)
         have = {entry.key for entry in (*reading.new, *reading.old)}
         reading.new += [e for e in verdict.new if e.key not in have]
         reading.old += [e for e in verdict.old if e.key not in have]
@@ -297,31 +297,61 @@ class Poller:
         return verdict
 
     async def _read_deeper(self, source: Pager, start: PollInput, reading: _Reading, below: str) -> None:
-        """Read on where news reaches below a page; else, now and then, one page of the sweep.
+        """Read on where news reaches below a page, or did before; else, now and then, one page of the sweep.
 
-        A deeper page that fails loses nothing: what was found so far counts, and the sweep goes on there.
+        A deeper page that fails loses nothing: what was found so far counts, and another look goes on there.
         """
-        sweeping = not below and schedule.sweep_due(start.state, self.clock())
-        token = below or ((reading.state.sweep or reading.state.older) if sweeping else "")
+        gaps = tuple(schedule.gaps(start.state, below))
+        for token, since in gaps:
+            left = await self._read_down(source, start, reading, token, since)
+            reading.state = schedule.gap_left(reading.state, start.state, left, self.clock())
+            if left:
+                return
+        if not gaps and schedule.sweep_due(start.state, self.clock()):
+            await self._sweep(source, start, reading)
+
+    async def _read_down(
+        self, source: Pager, start: PollInput, reading: _Reading, token: str, since: datetime | None
+    ) -> str:
+        """Read pages down to what is known, or to what was written before; the token of that where it broke off."""
+        for _ in range(schedule.DEEPER_PAGES):
+            page = await self._older(source, start, reading, token)
+            if not isinstance(page, Fetched):
+                return token
+            verdict = await self._judge_deeper(reading, page)
+            if page.older in ("", token) or not (verdict.unseen_below or diff.is_above(page, since)):
+                return ""
+            token = page.older
+        return token
+
+    async def _sweep(self, source: Pager, start: PollInput, reading: _Reading) -> None:
+        """Read a deeper page, and on below it where it shows news."""
+        token = reading.state.sweep or reading.state.older
         for _ in range(schedule.DEEPER_PAGES):
             if not token:
                 return
-            try:
-                page = await source.older(start.feed, token)
-            except SourceError as error:
-                log.warning("poll %s: a deeper page could not be read: %s", start.feed.id, error.reason)
-                reading.not_before = error.not_before
-                failed = not isinstance(error, HostHeld | OutOfTime)
+            page = await self._older(source, start, reading, token)
+            if not isinstance(page, Fetched):
+                failed = not isinstance(page, HostHeld | OutOfTime)
                 reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=failed)
                 return
-            verdict = await self._judge(reading, page)
-            horizon = diff.moved_back(reading.state.horizon, page)
-            reading.state = replace(reading.state, horizon=horizon)
-            if sweeping:
-                reading.state = schedule.swept(reading.state, page.older if page.entries else "", self.clock())
-            in_gap = not sweeping and diff.is_above(page, start.state.last_success_at)
-            token = page.older if (verdict.unseen_below or in_gap) and page.older != token else ""
+            verdict = await self._judge_deeper(reading, page, swept=True)
+            reading.state = schedule.swept(reading.state, page.older if page.entries else "", self.clock())
+            token = page.older if verdict.unseen_below and page.older != token else ""
         reading.state = schedule.sweep_from(reading.state, token, self.clock(), failed=False)
+
+    async def _older(self, source: Pager, start: PollInput, reading: _Reading, token: str) -> Fetched | SourceError:
+        try:
+            return await source.older(start.feed, token)
+        except SourceError as error:
+            log.warning("poll %s: a deeper page could not be read: %s", start.feed.id, error.reason)
+            reading.not_before = error.not_before
+            return error
+
+    async def _judge_deeper(self, reading: _Reading, page: Fetched, *, swept: bool = False) -> diff.Verdict:
+        verdict = await self._judge(reading, page, swept=swept)
+        reading.state = replace(reading.state, horizon=diff.moved_back(reading.state.horizon, page))
+        return verdict
 
     async def _concluded(
         self, start: PollInput, found: Fetched | NotModified, reading: _Reading

@@ -230,13 +230,21 @@ class Relooker:
         """Commit what a look found: growth that is told now, that waits for quiet, or none."""
         now = self.poller.clock()
         changes = Changes(feed_id=start.feed.id, known=(reread.known,), contents=reread.contents)
+        is_old = reread.tell and reread.known.state == "baseline"
+        twin = await self.poller.twins.find(start, reread.entry) if is_old else None
         async with self.poller.deciding:
-            if reread.tell:
+            if twin is not None and not twin.is_untold:  # the other place tells what comes to it
+                changes = replace(looks.withdrawn(reread.known, twin.known, ()), contents=reread.contents)
+            elif reread.tell:
                 changes = await self._grown(start, reread)
+                pair = (diff.paired(twin.known, reread.entry, None),) if twin is not None else ()
+                changes = replace(changes, known=(*changes.known, *pair))
             after = schedule.after_relook(changes.known[0], now, settle=settle, jitter=self.poller.chance())
             if lists_whole(self.poller.sources[start.feed.source]):
                 after = schedule.unwatched(after)
-            await self.poller.store.commit(replace(changes, known=(after,)))
+            if after.state == "duplicate":
+                after = replace(after, look_at=None)
+            await self.poller.store.commit(replace(changes, known=(after, *changes.known[1:])))
         outcome: Outcome = "grown" if changes.deliveries else "settling" if after.told < after.version else "unchanged"
         return Relooked(feed=start.feed, known=after, outcome=outcome)
 

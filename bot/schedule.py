@@ -5,7 +5,7 @@ Pure: takes the time and chance (`jitter`, 0 <= jitter < 1) as arguments, sleeps
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -37,6 +37,8 @@ order of the posts' own times, not of unrolling), down to the end of the listing
 SWEEP_AGAIN = timedelta(hours=1)
 SWEEP_TRIES = 5
 """Times a deeper page is tried, 1 h, 2 h … apart."""
+GAP_LASTS = timedelta(days=30)
+"""How long a page is tried that news may stand on."""
 CATCH_UP_AFTER = timedelta(days=1)
 """After a longer time without an answered look, all that is new of an author is one notice."""
 DEEPER_PAGES = 40
@@ -165,7 +167,7 @@ def may_be_early(state: FeedState, pace: Pace, now: datetime) -> bool:
 
 def resumed(state: FeedState) -> FeedState:
     """The state of a feed that had ended, once a person wants it to be asked again."""
-    return replace(state, fault="", failures=0, next_poll_at=None) if state.fault == "ended" else state
+    return replace(state, fault="", next_poll_at=None) if state.fault == "ended" else state
 
 
 def catching_up(state: FeedState, pace: Pace, now: datetime) -> bool:
@@ -201,6 +203,28 @@ def asked_again(error: SourceError, now: datetime) -> datetime:
 def is_held(state: FeedState, now: datetime) -> bool:
     """Whether the site's own Retry-After is in force."""
     return state.held_until is not None and now < state.held_until
+
+
+def gaps(before: FeedState, below: str) -> Iterator[tuple[str, datetime | None]]:
+    """Where to read on, from which page down to what time: `below` a first page that does not reach back to the look
+    before, and where an earlier look broke off.
+    """
+    if below:
+        yield below, before.last_success_at
+    if before.gap:
+        yield before.gap, before.gap_since
+
+
+def gap_left(state: FeedState, before: FeedState, token: str, now: datetime) -> FeedState:
+    """The state after reading down broke off at a page ("": it did not): the next look goes on there.
+
+    What lies below that page, an earlier gap too, is read again on the way. A page that cannot be had for a month is
+    given up.
+    """
+    since = before.gap_since or before.last_success_at
+    if not token or (since is not None and now - since > GAP_LASTS):
+        return replace(state, gap="", gap_since=None)
+    return replace(state, gap=token, gap_since=since)
 
 
 def sweep_due(state: FeedState, now: datetime) -> bool:

@@ -39,6 +39,8 @@ def _found(known: Known, feed: Feed) -> Iterator[Step]:
     match known.state:
         case "baseline":
             yield Step(at=known.first_seen, what="there before the author was followed: remembered, not announced")
+        case "waiting" if known.version:
+            yield Step(at=known.first_seen, what="its author may still be writing: it waits until that is finished")
         case "waiting":
             yield Step(at=known.first_seen, what=f"its own page could not be read yet ({known.looks} of 4 looks)")
         case "duplicate" | "dropped":

@@ -5,35 +5,39 @@ Pure. The kept copy has all of it, and whoever has a thread unrolled reads all o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
 
-from bot.model import Batch, Entry, Post
+from bot.model import Batch, Entry, Item, Post
 from bot.text import warning_of
 
 
 def covered(batch: Batch) -> Batch:
     """The batch without what is hidden."""
-    items = (
-        replace(item, entry=_covered(item.entry), before=_covered(item.before))
-        if item.entry is not None and any(post.warning for post in item.entry.posts)
-        else item
-        for item in batch.items
-    )
-    return replace(batch, items=tuple(items))
+    return replace(batch, items=tuple(map(_covered_item, batch.items)))
 
 
-def _covered(entry: Entry | None) -> Entry | None:
+def _covered_item(item: Item) -> Item:
+    """A thread and what it was before; what is hidden now, or was before, was meant to be."""
+    both = [entry for entry in (item.before, item.entry) if entry is not None]
+    warnings = {post.id: post.warning for entry in both for post in entry.posts if post.warning}
+    if not warnings:
+        return item
+    return replace(item, entry=_covered(item.entry, warnings), before=_covered(item.before, warnings))
+
+
+def _covered(entry: Entry | None, warnings: Mapping[str, str]) -> Entry | None:
     if entry is None or not entry.posts:
         return entry
-    hides = entry.posts[0].warning
-    return replace(entry, title=warning_of(entry.posts[0]) if hides else entry.title, posts=tuple(_posts(entry)))
+    posts = [replace(post, warning=warnings.get(post.id, "")) for post in entry.posts]
+    title = warning_of(posts[0]) or entry.title
+    return replace(entry, title=title, posts=tuple(_posts(posts)))
 
 
-def _posts(entry: Entry) -> Iterator[Post]:
+def _posts(posts: Sequence[Post]) -> Iterator[Post]:
     """The posts, those that are hidden with their warning alone; the same one is said once in a row."""
-    for before, post in pairwise(chain((None,), entry.posts)):
+    for before, post in pairwise(chain((None,), posts)):
         if post is None or not post.warning:
             yield from filter(None, (post,))
             continue

@@ -452,7 +452,7 @@ def _list(told: Sequence[Told], frame: Frame) -> View:
     )
     return View(
         heading="" if len(feeds) > 1 else frame.tame.label(told[0].author),
-        link="" if len(feeds) > 1 else frame.tame.link(feed.url) or frame.tame.link(feed.author.url),
+        link="" if len(feeds) > 1 else frame.tame.link(feed.page),
         rows=rows,
         stories=tuple(story for story, row in zip(stories, rows, strict=True) if row.told),
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.alerts import Rules
 from bot.orders import Resume
 from bot.schedule import resumed
 from bot.stores.memory import MemoryStore
@@ -119,3 +120,37 @@ async def test_what_slides_up_from_below_is_not_new(world):
     await world.round()
 
     assert world.arrived() == []
+
+
+@pytest.mark.parametrize(("fault", "what"), [("ended", "has ended"), ("stranger", "is somebody else's now")])
+async def test_it_is_told_also_where_it_could_not_be_read_before(world, fault, what):
+    """That it cannot be read was told, or was nobody's to hear: this is another thing."""
+    world.site.fault = "down"
+    for _ in range(12):
+        await world.round(hours=6)
+    world.site.fault = fault
+    for _ in range(4):
+        await world.round(hours=12)
+
+    assert subjects(world) == [f"keepcurrent: @ann {what}"]
+
+
+async def test_what_is_resumed_is_well_once_it_was_asked():
+    """Not by being asked for."""
+    world = World(store=MemoryStore(), rules=Rules(channels=("me",)))
+    world.site.publish("old", START - timedelta(days=2))
+    await world.follow("@ann")
+    world.site.fault = "ended"
+    await world.round()
+    before = await state(world)
+    await world.store.amend([(before, resumed(before))])
+    await world.inspector.inspect()
+    await world.once.deliver()
+    early = subjects(world)
+    world.site.fault = ""
+    await world.round()
+    await world.round()
+
+    assert early == ["keepcurrent: @ann has ended"]
+    assert subjects(world)[1:] == ["keepcurrent: @ann can be read again"]
+

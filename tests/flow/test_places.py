@@ -203,3 +203,77 @@ async def test_two_blocks_that_share_an_address_are_one_person():
         await world.round(hours=1)
 
         assert events(world) == ["new"]
+
+
+async def test_growth_of_what_was_there_before_in_both_places_is_told_once():
+    world = made()
+    say(world, "fake", "11", -180, posts=2)
+    say(world, "other", "22", -180, posts=2)
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    world.site.threads["11"].posts = world.others["other"].threads["22"].posts = 5
+    for _ in range(8):
+        await world.round(hours=3)
+
+    assert events(world) == ["grown"]
+
+
+async def test_a_thread_that_waits_is_told_only_where_the_other_place_did_not_tell_it():
+    """The first address goes to `me`, the second to `me` and `team`: each once."""
+    world = made()
+    world.channels = (FakeChannel("me"), FakeChannel("team"))
+    world.build()
+    await world.follower.reconcile(
+        [
+            Declared(addresses=("fake:ann", "other:ann"), channels=("me",)),
+            Declared(addresses=("other:ann",), channels=("team",)),
+        ]
+    )
+    await world.round()
+    world.others["other"].thread_fault = "down"
+    card = "something that reads wholly otherwise on its card, nobody knows the reason"
+    waiting = world.others["other"].publish("22", START + timedelta(minutes=70), words=card)
+    await world.round()
+    say(world, "fake", "11", 75)
+    world.clock.advance(minutes=20)
+    await world.once.round(["fake:ann"])
+    world.others["other"].thread_fault = ""
+    waiting.words = BRIDGES
+    for _ in range(3):
+        await world.round(hours=0.5)
+
+    assert [len(channel.inbox) for channel in world.channels] == [1, 1]
+
+
+async def test_a_thread_that_a_blog_has_too_is_not_gone():
+    """Though a blog has no page of it that could be looked at."""
+    world = made()
+    world.poller.sources["other"] = Blog(world.others["other"], "other")
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    world.site.publish("12", START + timedelta(minutes=60), words=OWLS)
+    say(world, "fake", "11", 70)
+    say(world, "other", "22", 70)
+    await world.round()
+    world.site.threads["11"].readable = False
+    for _ in range(6):
+        await world.round(hours=3)
+
+    assert set(events(world)) == {"new"}
+
+
+async def test_a_thread_whose_own_page_is_closed_is_read_whole_in_the_other_place():
+    """Rather than told by its card."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    world.site.thread_fault = "down"
+    say(world, "fake", "11", 70)
+    await world.round()
+    say(world, "other", "22", 72)
+    for _ in range(6):
+        await world.round(hours=0.4)
+    (notice,) = world.channels[0].inbox
+
+    assert "beginning" not in notice.text
+

@@ -195,3 +195,14 @@ def test_a_new_page_of_a_known_duplicate_is_that_thread():
     third = replace(card("d"), posts=(Post(id="b", text=""),), whole=True)
 
     assert diff.same_thread(third, {"b": known_b}).key == "b"
+
+
+def test_what_stands_above_on_a_swept_page_is_not_new():
+    """An old item slipped between two pages; nobody looked for news there."""
+    state = FeedState(feed_id="f", baselined=True, horizon=START - timedelta(days=20))
+    page, known = [card("slipped", 400 * 24), card("old", 401 * 24)], diff.remembered([card("old", 401 * 24)], START)
+    there = {one.key: one for one in known}
+
+    assert diff.judge(state, page, there, ordered=True, swept=True).new == ()
+    assert [e.key for e in diff.judge(state, page, there, ordered=True).new] == ["slipped"]
+
