@@ -15,7 +15,7 @@ from datetime import datetime
 from bot import finding, importing, orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
-from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError, SourceRefused
+from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError
 from bot.finding import matching
 from bot.follow import Followed
 from bot.lookup import known_thread
@@ -82,9 +82,9 @@ async def _find(order: orders.Find, app: App, address: str) -> orders.Whereabout
         resolved = await app.follower.find(address, order.source)
     except SeveralFeeds as error:
         options = tuple(orders.Option(address=one.address, title=one.title) for one in error.choices)
-        return orders.Whereabouts(address=address, problems=(f"{address}: {error.reason}",), options=options)
+        return orders.Whereabouts(address=address, problems=(finding.told(address, error.reason),), options=options)
     except (SourceError, SettingsError) as error:
-        return orders.Whereabouts(address=address, problems=_problems(address, error))
+        return orders.Whereabouts(address=address, problems=finding.problems_of(address, error))
     feed = resolved.feed
     return orders.Whereabouts(
         address=address,
@@ -95,22 +95,12 @@ async def _find(order: orders.Find, app: App, address: str) -> orders.Whereabout
     )
 
 
-def _problems(address: str, error: SourceError | SettingsError) -> tuple[str, ...]:
-    """Why nobody was found at an address, and what would help."""
-    if isinstance(error, SettingsError):
-        return error.problems
-    problem = f"{address}: {error.reason}"
-    if isinstance(error, SourceRefused):
-        return problem, "give the URL of any thread of theirs instead: keepcurrent follow https://…/thread/ID.html"
-    return (problem,)
-
-
 async def _follow_one(order: orders.Follow, app: App, address: str, found: str) -> orders.Introduced:
     try:
         resolved = finding.read(found) if found else await app.follower.find(address)
         followed = await app.follower.follow_found(resolved, order.channels, order.backfill)
     except (SourceError, SettingsError) as error:
-        return orders.Introduced(address=address, problems=_problems(address, error))
+        return orders.Introduced(address=address, problems=finding.problems_of(address, error))
     except ValueError:
         raise OrderRefused(f"{address}: what was found there cannot be read; ask again") from None
     subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
@@ -148,7 +138,7 @@ def _shown(entry: Entry, author: str) -> orders.Shown:
 
 async def _named(app: App, order: orders.Unfollow | orders.Pause | orders.Resume) -> list[tuple[str, Feed | None]]:
     feeds = [feed for feed, _ in await app.store.feeds()]
-    return [(address, matching(feeds, app.finder, address)) for address in order.addresses]
+    return [(address, matching(feeds, address, app.finder)) for address in order.addresses]
 
 
 async def _feeds_of(app: App, feed: Feed | None) -> tuple[Feed, ...]:
@@ -390,7 +380,7 @@ def _others(feeds: Iterable[Feed], one: Feed) -> Iterator[Feed]:
 
 
 def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
-    feed = matching(feeds, app.finder, address)
+    feed = matching(feeds, address, app.finder)
     if feed is None:
         raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
     return feed

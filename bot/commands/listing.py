@@ -18,6 +18,7 @@ from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
 from bot.compose import alert_title
 from bot.errors import NotFound
+from bot.finding import matching
 from bot.model import ChannelState, Delivery, DeliveryState, Entry, Feed, FeedState, Found, Known, Search
 from bot.orders import Drop, Retry, Rows
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
@@ -56,16 +57,6 @@ def _as_it_waits(row: Delivery, channel: ChannelState, settings: Settings) -> De
     if channel.next_try_at is not None and channel.next_try_at > row.due_at:
         return replace(row, due_at=channel.next_try_at, error=row.error or f"waits: {channel.last_error}")
     return row
-
-
-def find(feeds: Iterable[Feed], address: str) -> Feed | None:
-    """The followed author of this address, id or name, as far as their own spellings go."""
-    wanted = address.casefold().rstrip("/").rsplit("/", 1)[-1].removeprefix("@")
-    for feed in feeds:
-        names = (feed.id, feed.address, feed.author.handle, feed.author.name, feed.author.url, feed.url)
-        if wanted in {name.casefold().removeprefix("@") for name in names if name}:
-            return feed
-    return None
 
 
 # -- authors ------------------------------------------------------------------------------------------------
@@ -150,7 +141,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
     """List every thread known, with what became of it; or those kept ones that hold some words."""
     async with reading(settings) as store:
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
-        chosen = find(feeds.values(), args.author) if args.author else None
+        chosen = matching(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await _threads_of(store, feeds.values(), chosen)

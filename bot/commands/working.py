@@ -14,7 +14,7 @@ from bot.app import now, open_app, open_store
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
 from bot.commands.setting import require_channels
-from bot.finding import matching
+from bot.finding import matches
 from bot.model import Changes, Delivery, Feed
 from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
@@ -112,7 +112,7 @@ async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) ->
             who = await choose(order, app)
             looks = [(feeds[id_], *look) for id_ in who.feed_ids if (look := await app.poller.look(id_)) is not None]
             declared = [address for one in app.declared for address in one.addresses]
-            unknown = [address for address in declared if matching(feeds.values(), app.finder, address) is None]
+            unknown = [address for address in declared if not matches(feeds.values(), address, app.finder)]
             waiting = rows_of(await store.deliveries(WAITING))
     finally:
         await store.close()

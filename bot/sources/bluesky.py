@@ -33,6 +33,7 @@ class Bluesky:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    takes = "name.bsky.social, another name.example, a DID, or the URL of a profile or a post"
 
     def __init__(
         self,

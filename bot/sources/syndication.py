@@ -70,6 +70,7 @@ class Syndication:
     """
 
     kind = KIND
+    takes = "the URL of a feed, or of a page that names one"
     lists_whole = True
 
     def __init__(

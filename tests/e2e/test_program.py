@@ -240,7 +240,21 @@ async def test_a_refused_author_page_asks_for_a_thread(home):
         result = await keepcurrent("follow", "@PolarPetra", cwd=home)
 
     assert result.code == 1
-    assert "the URL of any thread of theirs" in result.err
+    assert result.err.count("the URL of any thread of theirs") == 1
+
+
+async def test_a_refused_feed_asks_for_no_thread(home):
+    """What helps at Thread Reader does not help elsewhere; and a source that is asked alone says what it takes."""
+    async with faulty_site(answer("403 Forbidden")) as refusing:
+        more = 'allow_private_hosts = ["127.0.0.1"]'
+        write_settings(home, refusing.url, '[channels.me]\nkind = "console"', more)
+        refused = await keepcurrent("follow", f"{refusing.url}/feed.xml", cwd=home)
+    alone = await keepcurrent("follow", "@PolarPetra", "--source", "syndication", cwd=home)
+
+    assert (refused.code, alone.code) == (1, 1)
+    assert "refuses us (403)" in refused.err
+    assert "thread" not in refused.err
+    assert alone.err.endswith("names no author at syndication: give the URL of a feed, or of a page that names one\n")
 
 
 class RefusingSite(UnrollSite):
