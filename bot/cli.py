@@ -225,7 +225,7 @@ def _add_working(add: Add) -> None:
     command.add_argument("thread", nargs="+", metavar="THREAD", help="its id or URL")
     _add_json(command)
     command = add("unroll", "unrolling:unroll", "read one thread, whole, now", works_without_file=True)
-    command.add_argument("thread", metavar="URL|ID", help="its page, a post of it at x.com, or its id")
+    command.add_argument("thread", metavar="URL|ID", help="the URL of its page or of a post of it, or its id")
     command.add_argument("--format", choices=FORMATS, default="text", help='pdf needs the extra "keepcurrent[pdf]"')
     command.add_argument("--kept", type=int, metavar="N", help="the kept copy as it was in version N; `why` lists them")
     command.add_argument("--images", action="store_true", help="with its pictures: html loads them, a pdf has them")

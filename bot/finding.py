@@ -61,12 +61,12 @@ class Finder:
             return None
 
     def thread_key(self, address: str) -> str:
-        """The id of the thread that an address names; the address itself where it names none."""
+        """The id of the thread that an address names, "" where it names none."""
         try:
             found = self.candidates(address)
         except SettingsError:
-            return address.strip()
-        return next((one.located.thread_key for one in found if one.located.thread_key), address.strip())
+            return ""
+        return next((one.located.thread_key for one in found if one.located.thread_key), "")
 
     def feed_of(self, candidate: Candidate) -> Feed | None:
         """The feed of an author whom the address tells all about; None if a site must be asked first."""

@@ -254,10 +254,12 @@ async def _refresh(order: orders.Refresh, app: App) -> orders.Refreshed:
 
 async def _thread(app: App, name: str) -> Known:
     """The known thread of that id or URL. Raises `NotFound`."""
-    known = await known_thread(app.store, app.finder.thread_key(name))
+    key = app.finder.thread_key(name)
+    known = await known_thread(app.store, name.strip(), *filter(None, (key,)))
     if known is not None:
         return known[1]
-    raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
+    mend = f"; `keepcurrent unroll {name}` reads it all the same" if key else ""
+    raise NotFound(f"{name} is no thread that is known here: `keepcurrent threads` lists those{mend}")
 
 
 def _looked(done: Relooked) -> orders.Looked:
