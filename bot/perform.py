@@ -116,7 +116,7 @@ def _introduced(address: str, followed: Followed, channels: tuple[str, ...]) -> 
         paused=followed.feed.paused,
         channels=channels,
         there=len(followed.threads),
-        threads=tuple(_shown(entry, followed.feed.address) for entry in newest),
+        threads=tuple(_shown(entry, followed.feed) for entry in newest),
         sent=len(followed.sent),
     )
 
@@ -125,10 +125,11 @@ def _published(entry: Entry) -> tuple[float, str]:
     return entry.published.timestamp() if entry.published else 0.0, entry.key
 
 
-def _shown(entry: Entry, author: str) -> orders.Shown:
+def _shown(entry: Entry, feed: Feed) -> orders.Shown:
     return orders.Shown(
         id=entry.key,
-        author=author,
+        author=feed.address,
+        called=feed.called,
         title=entry.title,
         url=entry.url,
         posts=entry.post_count,
@@ -265,7 +266,7 @@ async def _thread(app: App, name: str) -> Known:
 def _looked(done: Relooked) -> orders.Looked:
     known = done.known
     return orders.Looked(
-        thread=_shown(known.as_entry(done.feed.author), done.feed.address),
+        thread=_shown(known.as_entry(done.feed.author), done.feed),
         outcome=done.outcome,
         error=done.error,
         version=known.version,
@@ -319,23 +320,27 @@ async def _round_up(
     sends: Sequence[Dispatched],
     stranded: tuple[str, ...],
 ) -> orders.RoundUp:
-    names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    feeds = {feed.id: feed for feed, _ in await app.store.feeds()}
     # Who was unfollowed during the look: nothing of it was kept or announced.
-    polled = [look for look in polled if look.feed_id in names]
+    polled = [look for look in polled if look.feed_id in feeds]
     unsent = rows_of(await app.store.deliveries(UNSENT))
     dead = sum(row.first.state == "dead" for row in unsent)
-    failures = [orders.Remark(author=names[p.feed_id], why=p.error) for p in polled if p.error]
+    failures = [_remark(feeds[p.feed_id], p.error) for p in polled if p.error]
     return orders.RoundUp(
         polled=len(polled),
         not_modified=sum(p.outcome == "not modified" for p in polled),
         failed=(*failed, *failures),
-        new=tuple(_shown(entry, names[p.feed_id]) for p in polled for entry in p.new),
+        new=tuple(_shown(entry, feeds[p.feed_id]) for p in polled for entry in p.new),
         notices=_notices(sends),
         pending=len(unsent) - dead,
         dead=dead,
         skipped=who.skipped,
         stranded=stranded,
     )
+
+
+def _remark(feed: Feed, why: str) -> orders.Remark:
+    return orders.Remark(author=feed.address, why=why, called=feed.called)
 
 
 def _notices(sends: Iterable[Dispatched]) -> tuple[orders.Notice, ...]:
@@ -360,9 +365,7 @@ async def choose(order: orders.Poll, app: App) -> Chosen:
     skipped = {feed.id: why for feed in wanted if (why := _why_not(feed, feeds[feed], app.clock()))}
     return Chosen(
         feed_ids=tuple(feed.id for feed in wanted if feed.id not in skipped),
-        skipped=tuple(
-            orders.Remark(author=feed.address, why=skipped[feed.id]) for feed in wanted if feed.id in skipped
-        ),
+        skipped=tuple(_remark(feed, skipped[feed.id]) for feed in wanted if feed.id in skipped),
     )
 
 

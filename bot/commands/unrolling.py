@@ -20,6 +20,7 @@ from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
+from bot.finding import told
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
 from bot.pictures import mime_of
@@ -76,7 +77,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
         try:
             found = await (_find_version(app, args.thread, args.kept) if args.kept else _find(app, args.thread))
         except SourceError as error:
-            show.problem(f"{args.thread}: {error.reason}")
+            show.problem(told(args.thread, error.reason))
             return 1
         done = [await _send(app, found.entry, channel) for channel in channels]
         if writes:
@@ -109,7 +110,7 @@ async def _find(app: App, address: str) -> _Found:
         if kept is None or kept.copy is None:
             raise
         copy = _as_kept(kept.copy, kept.known, error, app.settings)
-        show.note(f"{address}: {error.reason}. {copy.note}")
+        show.note(f"{told(address, error.reason)}. {copy.note}")
         return copy
 
 
