@@ -100,7 +100,7 @@ async def _doubt(restored: Restored, app: App) -> None:
 
 
 async def _moved(restored: Restored, app: App) -> orders.Moved:
-    names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    names = {feed.id: feed.called for feed, _ in await app.store.feeds()}
     subscriptions = await app.store.subscriptions()
     declared = {one.feed_id for one in subscriptions if one.origin == "settings"}
     stays = _declared_here(subscriptions, app)
