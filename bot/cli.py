@@ -225,7 +225,7 @@ def _add_working(add: Add) -> None:
     command.add_argument("thread", nargs="+", metavar="THREAD", help="its id or URL")
     _add_json(command)
     command = add("unroll", "unrolling:unroll", "read one thread, whole, now", works_without_file=True)
-    command.add_argument("thread", metavar="URL|ID", help="its page, a post of it at x.com, or its id")
+    command.add_argument("thread", metavar="URL|ID", help="the URL of its page or of a post of it, or its id")
     command.add_argument("--format", choices=FORMATS, default="text", help='pdf needs the extra "keepcurrent[pdf]"')
     command.add_argument("--kept", type=int, metavar="N", help="the kept copy as it was in version N; `why` lists them")
     command.add_argument("--images", action="store_true", help="with its pictures: html loads them, a pdf has them")
@@ -239,13 +239,22 @@ def _add_exchanging(add: Add) -> None:
         "--format", choices=EXPORTS, default="json", help="json: everything, for another machine; the rest: who"
     )
     command.add_argument("-o", "--output", type=Path, metavar="FILE", help="write it there (- is standard output)")
-    command = add("import", "exchanging:import_", "take in such a file, or another reader's list of authors")
-    command.add_argument("file", type=Path, metavar="FILE", help="- is standard input; what it is, is found out")
-    command.add_argument("--format", choices=IMPORTS, help="what it is, where that is found out wrong")
+    command = add("import", "exchanging:import_", "take in what `export` wrote, or another reader's list of authors")
+    command.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="the file, or - for standard input: OPML, addresses line by line, Mastodon's CSV, following.js of X, or"
+        " an export; which of them it is, the program finds out",
+    )
+    command.add_argument("--format", choices=IMPORTS, help="read it as this, where the program takes it for another")
     command.add_argument("--channel", action="append", metavar="NAME", help="only to this channel; may be repeated")
     command.add_argument("--dry-run", action="store_true", help="show what would be done, change nothing")
     command.add_argument(
-        "--no-look", dest="look", action="store_false", help="follow at once; the first poll finds out what is there"
+        "--no-look",
+        dest="look",
+        action="store_false",
+        help="follow without looking at each author first; the first poll finds out what is there already",
     )
     command.set_defaults(channel=[])
 

@@ -6,12 +6,12 @@ Asks sources in order, and only as far as one answers. Does not follow anybody (
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from bot.errors import FeedGone, ParseError, SettingsError, SeveralFeeds, SourceError, SourceRefused
+from bot.errors import FeedGone, NotFound, ParseError, SettingsError, SeveralFeeds, SourceError, SourceRefused
 from bot.model import Author, Feed, Located, Resolved
-from bot.protocols import Source
+from bot.protocols import SaysWhatItTakes, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Finder:
         spellings = (address, rest) if source and kind == source else (address,)
         found = sorted(self._asked(spellings, source), key=lambda one: not one.located.sure)
         if not found:
-            raise SettingsError(_unknown(address, source))
+            raise SettingsError(_unknown(address, self.sources.get(source)))
         return tuple(found)
 
     def _asked(self, spellings: Iterable[str], only: str) -> Iterator[Candidate]:
@@ -61,12 +61,12 @@ class Finder:
             return None
 
     def thread_key(self, address: str) -> str:
-        """The id of the thread that an address names; the address itself where it names none."""
+        """The id of the thread that an address names, "" where it names none."""
         try:
             found = self.candidates(address)
         except SettingsError:
-            return address.strip()
-        return next((one.located.thread_key for one in found if one.located.thread_key), address.strip())
+            return ""
+        return next((one.located.thread_key for one in found if one.located.thread_key), "")
 
     def feed_of(self, candidate: Candidate) -> Feed | None:
         """The feed of an author whom the address tells all about; None if a site must be asked first."""
@@ -109,31 +109,62 @@ def _joined(failures: list[tuple[str, SourceError]]) -> SourceError:
     return SourceRefused("", reasons) if refused else SourceError("", reasons)
 
 
-def _unknown(address: str, source: str) -> str:
-    where = f" at {source}" if source else ""
+def _unknown(address: str, source: Source | None) -> str:
+    if source is not None:
+        takes = source.takes if isinstance(source, SaysWhatItTakes) else ""
+        return f'"{address}" names no author at {source.kind}{f": give {takes}" if takes else ""}'
     return (
-        f'"{address}" names no author{where}: give @name (X), name.bsky.social, @name@host (Mastodon), the URL of a'
+        f'"{address}" names no author: give @name (X), name.bsky.social, @name@host (Mastodon), the URL of a'
         " profile, of a feed, of a page that has one, or of one of their threads"
     )
 
 
-def matching(feeds: Iterable[Feed], finder: Finder, address: str) -> Feed | None:
-    """The followed author that an address (or an author's id or name) names, without the network."""
-    feeds = tuple(feeds)
-    wanted = address.strip().casefold().rstrip("/")
-    for feed in feeds:
-        names = (feed.id, feed.address, feed.author.name, feed.url, feed.author.url)
-        if wanted in {name.casefold().rstrip("/") for name in names if name}:
-            return feed
+# -- who of those that are followed --------------------------------------------------------------------------
+
+
+def matching(feeds: Iterable[Feed], address: str, finder: Finder | None = None) -> Feed | None:
+    """The followed author that an address (or an author's id, handle or name) names, without the network.
+
+    Raises `NotFound` where it names several persons alike. Without a `finder` handles go as far as they are spelled.
+    """
+    found = matches(feeds, address, finder)
+    if len({feed.person or feed.id for feed in found}) > 1:
+        names = [feed.address for feed in found]
+        names = names if len(set(names)) == len(names) else [feed.id for feed in found]
+        raise NotFound(f"{address} may be any of {', '.join(names)}: give one of these")
+    return found[0] if found else None
+
+
+def matches(feeds: Iterable[Feed], address: str, finder: Finder | None = None) -> tuple[Feed, ...]:
+    """The followed authors that an address may name. What nobody else can choose counts before what others can: a
+    display name is the author's own to choose, and so comes last; an address on the profile does not count at all.
+    """
+    wanted = _plain(address)
+    tiers = _tiers(tuple(feeds), address, wanted, finder) if wanted else iter(())
+    return next(filter(None, (tuple(dict.fromkeys(tier)) for tier in tiers)), ())
+
+
+def _tiers(feeds: Sequence[Feed], address: str, wanted: str, finder: Finder | None) -> Iterator[Iterable[Feed]]:
+    yield (feed for feed in feeds if wanted in (_plain(feed.id), _plain(feed.address)))
+    yield (feed for feed in feeds if wanted == _plain(feed.url))
+    yield _located(feeds, address, finder)
+    # With a finder, whose page an address is, is the sources' to say.
+    handle = _handle_in(wanted) if finder is None or "/" not in wanted else ""
+    yield (feed for feed in feeds if handle and handle == feed.author.handle.casefold())
+    yield (feed for feed in feeds if wanted == _plain(feed.author.name))
+
+
+def _plain(address: str) -> str:
+    return address.strip().casefold().rstrip("/")
+
+
+def _located(feeds: Iterable[Feed], address: str, finder: Finder | None) -> Iterator[Feed]:
+    """Whom an address means to the sources."""
     try:
-        found = finder.candidates(address)
+        found = finder.candidates(address) if finder is not None else ()
     except SettingsError:
-        return None
-    for one in found:
-        for feed in feeds:
-            if _is_of(feed, one.located):
-                return feed
-    return None
+        return iter(())
+    return (feed for one in found for feed in feeds if _is_of(feed, one.located))
 
 
 def _is_of(feed: Feed, located: Located) -> bool:
@@ -143,11 +174,34 @@ def _is_of(feed: Feed, located: Located) -> bool:
     return bool(handle) and feed.source == located.source and feed.author.handle.casefold() == handle
 
 
+def _handle_in(wanted: str) -> str:
+    """The handle that is typed, or that stands at the end of a profile's address."""
+    place, _, last = wanted.removeprefix("https://").removeprefix("http://").rpartition("/")
+    if place and last.startswith("@") and "@" not in last[1:]:
+        return f"{last[1:]}@{place.partition('/')[0]}"
+    return last.removeprefix("@")
+
+
+def problems_of(address: str, error: SourceError | SettingsError) -> tuple[str, ...]:
+    """Why nobody was found at an address."""
+    return error.problems if isinstance(error, SettingsError) else (told(address, error.reason),)
+
+
+def told(address: str, reason: str) -> str:
+    """What went wrong at an address, without the host twice: `dead.example: its name cannot be found`."""
+    host, colon, rest = reason.partition(": ")
+    return f"{address}: {rest if colon and '.' in host and host.casefold() in address.casefold() else reason}"
+
+
 def same_author(feeds: Iterable[Feed], resolved: Resolved) -> Feed | None:
-    """The followed feed of the author who was found, perhaps under another name: by the author's lasting key."""
-    feed = resolved.feed
-    there = (one for one in feeds if one.source == feed.source and one.author.key and one.author.key == feed.author.key)
-    return next(there, None)
+    """The followed feed of the author who was found: under another name, by the author's lasting key; or in another
+    format, where a page names the same feed in several.
+    """
+    feeds, feed = tuple(feeds), resolved.feed
+    keyed = (one for one in feeds if one.source == feed.source and one.author.key)
+    by_key = (one for one in keyed if one.author.key == feed.author.key)
+    by_id = (one for id_ in (feed.id, *resolved.same) for one in feeds if one.id == id_)
+    return next(by_key, None) or (next(by_id, None) if resolved.same else None)
 
 
 # -- on its way between a command and a running bot ---------------------------------------------------------
@@ -163,6 +217,7 @@ def read(text: str) -> Resolved:
     try:
         found = json.loads(text)
         feed = found["feed"]
-        return Resolved(feed=Feed(**{**feed, "author": Author(**feed["author"])}), cursor=found["cursor"])
+        feed = Feed(**{**feed, "author": Author(**feed["author"])})
+        return Resolved(feed=feed, cursor=found["cursor"], same=tuple(found.get("same", ())))
     except (TypeError, KeyError, RecursionError) as error:
         raise ValueError("is nothing that was found") from error

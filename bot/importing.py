@@ -13,7 +13,7 @@ from bot import orders
 from bot.app import App
 from bot.errors import SchemaTooNew, SettingsError, SeveralFeeds, SourceError, Unreadable
 from bot.exchange import whole
-from bot.finding import Finder
+from bot.finding import Finder, problems_of, told
 from bot.model import Feed, Record, Restored, Subscription
 from bot.outbox import WAITING, stranded
 from bot.schedule import after_crash
@@ -37,16 +37,11 @@ async def import_author(order: orders.Import, app: App) -> orders.Imported:
             done = await app.follower.enlist(order.address, order.channels)
     except SeveralFeeds as error:
         choices = ", ".join(choice.address for choice in error.choices)
-        return _failed(order, f"{error.reason}; choose one and follow it: {choices}")
-    except SourceError as error:
-        return _failed(order, error.reason)
-    except SettingsError as error:
-        return orders.Imported(address=order.address, problems=error.problems)
+        why = told(order.address, f"{error.reason}; choose one and follow it: {choices}")
+        return orders.Imported(address=order.address, problems=(why,))
+    except (SourceError, SettingsError) as error:
+        return orders.Imported(address=order.address, problems=problems_of(order.address, error))
     return orders.Imported(address=order.address, author=done.feed.author.label, already=done.already)
-
-
-def _failed(order: orders.Import, why: str) -> orders.Imported:
-    return orders.Imported(address=order.address, problems=(f"{order.address}: {why}",))
 
 
 def followed(feeds: Iterable[Feed], finder: Finder, address: str) -> Feed | None:
@@ -105,7 +100,7 @@ async def _doubt(restored: Restored, app: App) -> None:
 
 
 async def _moved(restored: Restored, app: App) -> orders.Moved:
-    names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    names = {feed.id: feed.called for feed, _ in await app.store.feeds()}
     subscriptions = await app.store.subscriptions()
     declared = {one.feed_id for one in subscriptions if one.origin == "settings"}
     stays = _declared_here(subscriptions, app)

@@ -65,6 +65,14 @@ class Feed:
         return self.author.url if "?" in self.url else self.url or self.author.url
 
     @property
+    def called(self) -> str:
+        """What people are shown of it, and may give to any command: the address; where that is the author's lasting
+        id, the handle.
+        """
+        is_named = self.address == self.author.key and self.author.handle not in ("", self.address)
+        return self.author.at if is_named else self.address
+
+    @property
     def host(self) -> str:
         """Where it is read, "" while that is not known."""
         try:
@@ -298,10 +306,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """An address looked up at its source, with the bookmark that the first fetch starts from."""
+    """An address looked up at its source, with the bookmark that the first fetch starts from.
+
+    `same`: ids of feeds that have the same content, in other formats; whoever follows one of those follows this.
+    """
 
     feed: Feed
     cursor: Cursor = field(default_factory=dict)
+    same: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,7 +126,7 @@ Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refres
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A thread, as far as a line about it tells."""
+    """A thread, as far as a line about it tells. `called`: the author as people are shown it, "" as the address."""
 
     id: str
     author: str
@@ -134,6 +134,7 @@ class Shown:
     url: str
     posts: int | None = None
     published: datetime | None = None
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,10 +236,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """An author (address) and what is the matter: a look that failed, or why there was none."""
+    """An author (address) and what is the matter: a look that failed, or why there was none. `called`: see `Shown`."""
 
     author: str
     why: str
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

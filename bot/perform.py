@@ -15,7 +15,7 @@ from datetime import datetime
 from bot import finding, importing, orders, times
 from bot.app import App
 from bot.dispatch import Dispatched
-from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError, SourceRefused
+from bot.errors import NotFound, OrderRefused, SettingsError, SeveralFeeds, SourceError
 from bot.finding import matching
 from bot.follow import Followed
 from bot.lookup import known_thread
@@ -82,9 +82,9 @@ async def _find(order: orders.Find, app: App, address: str) -> orders.Whereabout
         resolved = await app.follower.find(address, order.source)
     except SeveralFeeds as error:
         options = tuple(orders.Option(address=one.address, title=one.title) for one in error.choices)
-        return orders.Whereabouts(address=address, problems=(f"{address}: {error.reason}",), options=options)
+        return orders.Whereabouts(address=address, problems=(finding.told(address, error.reason),), options=options)
     except (SourceError, SettingsError) as error:
-        return orders.Whereabouts(address=address, problems=_problems(address, error))
+        return orders.Whereabouts(address=address, problems=finding.problems_of(address, error))
     feed = resolved.feed
     return orders.Whereabouts(
         address=address,
@@ -95,22 +95,12 @@ async def _find(order: orders.Find, app: App, address: str) -> orders.Whereabout
     )
 
 
-def _problems(address: str, error: SourceError | SettingsError) -> tuple[str, ...]:
-    """Why nobody was found at an address, and what would help."""
-    if isinstance(error, SettingsError):
-        return error.problems
-    problem = f"{address}: {error.reason}"
-    if isinstance(error, SourceRefused):
-        return problem, "give the URL of any thread of theirs instead: keepcurrent follow https://…/thread/ID.html"
-    return (problem,)
-
-
 async def _follow_one(order: orders.Follow, app: App, address: str, found: str) -> orders.Introduced:
     try:
         resolved = finding.read(found) if found else await app.follower.find(address)
         followed = await app.follower.follow_found(resolved, order.channels, order.backfill)
     except (SourceError, SettingsError) as error:
-        return orders.Introduced(address=address, problems=_problems(address, error))
+        return orders.Introduced(address=address, problems=finding.problems_of(address, error))
     except ValueError:
         raise OrderRefused(f"{address}: what was found there cannot be read; ask again") from None
     subscriptions = [s for s in await app.store.subscriptions() if s.feed_id == followed.feed.id]
@@ -126,7 +116,7 @@ def _introduced(address: str, followed: Followed, channels: tuple[str, ...]) -> 
         paused=followed.feed.paused,
         channels=channels,
         there=len(followed.threads),
-        threads=tuple(_shown(entry, followed.feed.address) for entry in newest),
+        threads=tuple(_shown(entry, followed.feed) for entry in newest),
         sent=len(followed.sent),
     )
 
@@ -135,10 +125,11 @@ def _published(entry: Entry) -> tuple[float, str]:
     return entry.published.timestamp() if entry.published else 0.0, entry.key
 
 
-def _shown(entry: Entry, author: str) -> orders.Shown:
+def _shown(entry: Entry, feed: Feed) -> orders.Shown:
     return orders.Shown(
         id=entry.key,
-        author=author,
+        author=feed.address,
+        called=feed.called,
         title=entry.title,
         url=entry.url,
         posts=entry.post_count,
@@ -148,7 +139,7 @@ def _shown(entry: Entry, author: str) -> orders.Shown:
 
 async def _named(app: App, order: orders.Unfollow | orders.Pause | orders.Resume) -> list[tuple[str, Feed | None]]:
     feeds = [feed for feed, _ in await app.store.feeds()]
-    return [(address, matching(feeds, app.finder, address)) for address in order.addresses]
+    return [(address, matching(feeds, address, app.finder)) for address in order.addresses]
 
 
 async def _feeds_of(app: App, feed: Feed | None) -> tuple[Feed, ...]:
@@ -264,16 +255,18 @@ async def _refresh(order: orders.Refresh, app: App) -> orders.Refreshed:
 
 async def _thread(app: App, name: str) -> Known:
     """The known thread of that id or URL. Raises `NotFound`."""
-    known = await known_thread(app.store, app.finder.thread_key(name))
+    key = app.finder.thread_key(name)
+    known = await known_thread(app.store, name.strip(), *filter(None, (key,)))
     if known is not None:
         return known[1]
-    raise NotFound(f"{name} is no thread that is known here; `keepcurrent unroll {name}` reads any thread")
+    mend = f"; `keepcurrent unroll {name}` reads it all the same" if key else ""
+    raise NotFound(f"{name} is no thread that is known here: `keepcurrent threads` lists those{mend}")
 
 
 def _looked(done: Relooked) -> orders.Looked:
     known = done.known
     return orders.Looked(
-        thread=_shown(known.as_entry(done.feed.author), done.feed.address),
+        thread=_shown(known.as_entry(done.feed.author), done.feed),
         outcome=done.outcome,
         error=done.error,
         version=known.version,
@@ -327,23 +320,27 @@ async def _round_up(
     sends: Sequence[Dispatched],
     stranded: tuple[str, ...],
 ) -> orders.RoundUp:
-    names = {feed.id: feed.address for feed, _ in await app.store.feeds()}
+    feeds = {feed.id: feed for feed, _ in await app.store.feeds()}
     # Who was unfollowed during the look: nothing of it was kept or announced.
-    polled = [look for look in polled if look.feed_id in names]
+    polled = [look for look in polled if look.feed_id in feeds]
     unsent = rows_of(await app.store.deliveries(UNSENT))
     dead = sum(row.first.state == "dead" for row in unsent)
-    failures = [orders.Remark(author=names[p.feed_id], why=p.error) for p in polled if p.error]
+    failures = [_remark(feeds[p.feed_id], p.error) for p in polled if p.error]
     return orders.RoundUp(
         polled=len(polled),
         not_modified=sum(p.outcome == "not modified" for p in polled),
         failed=(*failed, *failures),
-        new=tuple(_shown(entry, names[p.feed_id]) for p in polled for entry in p.new),
+        new=tuple(_shown(entry, feeds[p.feed_id]) for p in polled for entry in p.new),
         notices=_notices(sends),
         pending=len(unsent) - dead,
         dead=dead,
         skipped=who.skipped,
         stranded=stranded,
     )
+
+
+def _remark(feed: Feed, why: str) -> orders.Remark:
+    return orders.Remark(author=feed.address, why=why, called=feed.called)
 
 
 def _notices(sends: Iterable[Dispatched]) -> tuple[orders.Notice, ...]:
@@ -368,9 +365,7 @@ async def choose(order: orders.Poll, app: App) -> Chosen:
     skipped = {feed.id: why for feed in wanted if (why := _why_not(feed, feeds[feed], app.clock()))}
     return Chosen(
         feed_ids=tuple(feed.id for feed in wanted if feed.id not in skipped),
-        skipped=tuple(
-            orders.Remark(author=feed.address, why=skipped[feed.id]) for feed in wanted if feed.id in skipped
-        ),
+        skipped=tuple(_remark(feed, skipped[feed.id]) for feed in wanted if feed.id in skipped),
     )
 
 
@@ -390,7 +385,7 @@ def _others(feeds: Iterable[Feed], one: Feed) -> Iterator[Feed]:
 
 
 def _followed(feeds: Iterable[Feed], app: App, address: str) -> Feed:
-    feed = matching(feeds, app.finder, address)
+    feed = matching(feeds, address, app.finder)
     if feed is None:
         raise NotFound(f"{address} is not followed; `keepcurrent authors` lists who is")
     return feed

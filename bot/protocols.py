@@ -121,6 +121,13 @@ def lists_whole(source: Source) -> bool:
     return isinstance(source, ListsWhole) and source.lists_whole
 
 
+@runtime_checkable
+class SaysWhatItTakes(Protocol):
+    """A source that can say what names an author there, as the end of a sentence: `@name, or the URL of a post`."""
+
+    takes: str
+
+
 class Store(Protocol):
     """Where the state is. One call is one durable, atomic step, or it raises `StoreError` and changes nothing.
 

@@ -17,6 +17,7 @@ from bot.app import App, open_app, open_store
 from bot.door.desk import Desk
 from bot.door.server import opened
 from bot.errors import BotError, SettingsError, StoreError
+from bot.finding import told
 from bot.perform import reconcile, stranded_channels
 from bot.protocols import Store
 from bot.reload import SettingsFile
@@ -151,7 +152,7 @@ async def _declare(app: App, runner: LocalRunner) -> bool:
     try:
         failures = await reconcile(app)
         for failure in failures:
-            log.warning("follow %s: %s; tried again in ten minutes", failure.author, failure.why)
+            log.warning("follow %s; tried again in ten minutes", told(failure.author, failure.why))
         for name in await stranded_channels(app):
             log.warning("notices wait for channel %s, which is not in the settings; see `keepcurrent outbox`", name)
         feeds = await app.store.feeds()
@@ -161,11 +162,15 @@ async def _declare(app: App, runner: LocalRunner) -> bool:
     except Exception:
         log.exception("the settings file's authors: this program failed; tried again at the next start or reload")
         return False
-    log.info("running: %d authors, %d channels", len(feeds), len(app.channels))
+    log.info("running: %s, %s", _counted(len(feeds), "author"), _counted(len(app.channels), "channel"))
     if not feeds:
         log.warning("nobody is followed yet: `keepcurrent follow @name`")
     runner.wake()
     return bool(failures)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def longest(settings: Settings) -> float:

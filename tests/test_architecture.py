@@ -98,7 +98,8 @@ ALLOWED = {
     "exchange.": {"model", "errors", "text", "exchange."},
     "reload": {"errors", "log", "redact", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
-    "service": {"errors", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload", "door."},
+    "service": {"errors", "finding", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload"}
+    | {"door."},
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -163,22 +163,38 @@ def _is_standard(output: Path | None) -> bool:
 async def import_(args: argparse.Namespace, settings: Settings) -> int:
     """Take in a file: everything of another machine, or a list of authors. Raises `BotError`."""
     with _at_hand(args.file, settings) as path:
-        form = args.format or detect.format_of(_beginning(path))
+        beginning = _beginning(path)
+        found = detect.format_of(beginning)
+        form = args.format or found
+        if not beginning.strip():
+            raise Unreadable(f"{args.file} is empty")
         if form is None:
             known = "OPML, Mastodon's CSV, following.js of X, addresses line by line, what `keepcurrent export` writes"
             raise Unreadable(f"{args.file} is nothing that can be imported: {known}")
         if form == "json":
+            if found not in ("json", None):
+                raise Unreadable(_other(args.file, form, found))
             return await _import_all(args, path, settings)
-        data = _whole(path)
-    return await _import_list(args, READERS[form](data), form, settings)
+        reading = READERS[form](_whole(path))
+        if reading.problems and found != form:
+            raise Unreadable(_other(args.file, form, found))
+    return await _import_list(args, reading, form, settings)
+
+
+def _other(path: Path, form: str, found: str | None) -> str:
+    """That a file is not what it was said to be."""
+    looks_like = f"it looks like {NAMES[found]}" if found else "it looks like nothing that can be imported"
+    return f"{path} is not {NAMES[form]}: {looks_like} (without --format, what it is is found out)"
 
 
 async def _import_list(args: argparse.Namespace, reading: Reading, form: str, settings: Settings) -> int:
     require_channels(args, settings)
     channels = tuple(named_channels(settings, args.channel)) if args.channel else ()
+    if not (reading.wanted or reading.problems):
+        raise Unreadable(f"{args.file}: {NAMES[form]}, and nobody is in it")
     _tell_found(args.file, form, reading)
     if args.dry_run:
-        return await _preview(reading, settings)
+        return await _preview(args.file, reading, settings)
     followed = await _follow_all(reading.once, channels, look=args.look, settings=settings)
     return 0 if followed and not reading.problems else 1
 
@@ -188,6 +204,8 @@ def _at_hand(path: Path, settings: Settings) -> Iterator[Path]:
     """The file, by a path that a running bot can read too. What comes through a pipe is put beside the store, for as
     long as it is needed.
     """
+    if path.is_dir():
+        raise Unreadable(f"{path.resolve()} is a folder: give a file in it")
     if path.is_file() or (path != Path("-") and not path.exists()):
         yield path.resolve()
         return
@@ -230,27 +248,39 @@ def _tell_found(path: Path, form: str, reading: Reading) -> None:
         show.problem(f"{path}, {problem}")
 
 
-async def _preview(reading: Reading, settings: Settings) -> int:
-    """Say who would be followed. Asks nobody, and changes nothing."""
+async def _preview(path: Path, reading: Reading, settings: Settings) -> int:
+    """Say who would be followed, and why not. Asks nobody, and changes nothing."""
     http = build_http(settings)
     store = await open_store(settings, read_only=True)
     try:
-        finder = Finder(sources=build_sources(settings, http))
         feeds = [feed for feed, _ in await store.feeds()]
-        rows = [_previewed(wanted, feeds, finder) for wanted in reading.once]
+        previewed = list(_previewed(reading.once, feeds, Finder(sources=build_sources(settings, http))))
     finally:
         await store.close()
         await http.close()
+    rows = [(what, one.address, one.title, " / ".join(one.folder)) for one, what, _ in previewed]
     show.table(("what", "address", "title", "folder"), rows, empty="Nobody to follow.")
-    return 1 if reading.problems or any(row[0] == "not known" for row in rows) else 0
+    problems = [f"{path}, {one.where}: {problem}" for one, _, found in previewed for problem in found]
+    for problem in problems:
+        show.problem(problem)
+    return 1 if reading.problems or problems else 0
 
 
-def _previewed(wanted: Wanted, feeds: Iterable[Feed], finder: Finder) -> tuple[str, str, str, str]:
-    try:
-        what = "followed already" if followed(feeds, finder, wanted.address) else "to follow"
-    except SettingsError:
-        what = "not known"
-    return what, wanted.address, wanted.title, " / ".join(wanted.folder)
+def _previewed(
+    authors: Iterable[Wanted], feeds: Sequence[Feed], finder: Finder
+) -> Iterator[tuple[Wanted, str, tuple[str, ...]]]:
+    """What would be done with each author of a list, and what is wrong with the address."""
+    before: dict[str, str] = {}
+    for wanted in authors:
+        try:
+            there = followed(feeds, finder, wanted.address)
+            feed_id = finder.candidates(wanted.address)[0].located.feed_id or wanted.address
+        except SettingsError as error:
+            yield wanted, "not known", error.problems
+            continue
+        again = before.setdefault(feed_id, wanted.address)
+        same = f"the same as {again}" if again != wanted.address else "to follow"
+        yield wanted, "followed already" if there else same, ()
 
 
 async def _follow_all(

@@ -29,6 +29,8 @@ from bot.threads import Threads
 
 ANSWER_WITHIN = 300.0
 """Seconds that a person may take to choose."""
+MOST_ANSWERS = 3
+"""How often a person is asked for a number that is one of those shown."""
 
 
 def backfill(text: str) -> Backfill:
@@ -57,6 +59,8 @@ async def follow(args: argparse.Namespace, settings: Settings) -> int:
         done = await ordered(settings, order, Followings)
     for introduced in done.authors:
         _introduce(introduced, settings.zone)
+        if args.backfill is not None and not introduced.problems:
+            _tell_sent(introduced)
     for notice in done.notices:
         show.line(f"notice to {notice.channel}: {notice.outcome}{f': {notice.error}' if notice.error else ''}")
     if any(not introduced.problems for introduced in done.authors):
@@ -89,9 +93,16 @@ async def _chosen(place: Whereabouts) -> str:
         show.note(f"  {number}. {option.title or option.address}  (keepcurrent follow {option.address})")
     if not (sys.stdin.isatty() and show.is_terminal(sys.stderr)):
         return ""
-    show.note(f"Which one? 1 to {len(place.options)}, or nothing for none:")
-    answer = await _answer()
-    return place.options[int(answer) - 1].address if answer in map(str, range(1, len(place.options) + 1)) else ""
+    numbers = {str(number): option.address for number, option in enumerate(place.options, 1)}
+    for _ in range(MOST_ANSWERS):
+        show.note(f"Which one? 1 to {len(numbers)}, or nothing for none:")
+        answer = await _answer()
+        if not answer or answer in numbers:
+            break
+        show.problem(f'"{answer[:40]}" is none of them')
+    if answer not in numbers:
+        show.note("Nothing followed.")
+    return numbers.get(answer, "")
 
 
 async def _answer() -> str:
@@ -115,12 +126,20 @@ def _introduce(found: Introduced, zone: tzinfo) -> None:
     else:
         there = show.counted(found.there, "thread")
         show.line(f"Following {found.author}; new threads go to {to}.")
-        show.line(f"There already, known and not announced: {there}. The newest:")
+        newest = " The newest:" if found.threads else ""
+        show.line(f"There already, known and not announced: {there}.{newest}")
         for thread in found.threads:
             posts = f"{show.counted(thread.posts, 'post')}, " if thread.posts else ""
             show.line(f"  {times.moment(thread.published, zone)}  {thread.title}  ({posts}{thread.url})")
-    if found.sent:
-        show.line(f"Of these, {found.sent} as you asked are sent now:")
+
+
+def _tell_sent(found: Introduced) -> None:
+    """What became of the backfill."""
+    if not found.sent:
+        show.line("No old thread is sent: there is none such, or it was sent before.")
+        return
+    of_these = "The" if found.already else "Of these, the"
+    show.line(f"{of_these} {found.sent} you asked for {'is' if found.sent == 1 else 'are'} sent now:")
 
 
 def _what_next(backfill: Backfill) -> None:

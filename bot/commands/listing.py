@@ -6,7 +6,7 @@ Imports neither aiohttp nor apprise: a listing answers at once.
 from __future__ import annotations
 
 import argparse
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
 from bot.compose import alert_title
 from bot.errors import NotFound
+from bot.finding import matching
 from bot.model import ChannelState, Delivery, DeliveryState, Entry, Feed, FeedState, Found, Known, Search
 from bot.orders import Drop, Retry, Rows
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
@@ -58,16 +59,6 @@ def _as_it_waits(row: Delivery, channel: ChannelState, settings: Settings) -> De
     return row
 
 
-def find(feeds: Iterable[Feed], address: str) -> Feed | None:
-    """The followed author of this address, id or name, as far as their own spellings go."""
-    wanted = address.casefold().rstrip("/").rsplit("/", 1)[-1].removeprefix("@")
-    for feed in feeds:
-        names = (feed.id, feed.address, feed.author.handle, feed.author.name, feed.author.url, feed.url)
-        if wanted in {name.casefold().removeprefix("@") for name in names if name}:
-            return feed
-    return None
-
-
 # -- authors ------------------------------------------------------------------------------------------------
 
 
@@ -75,18 +66,20 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     """List who is followed."""
     async with reading(settings) as store:
         feeds = await store.feeds()
+    others = stand_ins(feeds)
     if args.json:
-        others = stand_ins(feeds)
         show.document({"authors": [_author(feed, state, others.get(feed.id)) for feed, state in feeds]})
         return 0
     time, zone = now(), settings.zone
-    others = stand_ins(feeds)
+    persons = _persons([feed for feed, _ in feeds])
     show.table(
-        ("author", "source", "last check", "next check", "newest thread", "state"),
+        ("author", "address", "source", "person", "last check", "next check", "newest thread", "state"),
         [
             (
                 feed.author.label,
+                feed.called,
                 feed.source,
+                persons.get(feed.id, ""),
                 times.when(state.last_polled_at, time),
                 _next_check(feed, state, time),
                 times.moment(state.newest_at, zone),
@@ -102,6 +95,15 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _persons(feeds: Sequence[Feed]) -> dict[str, str]:
+    """Of each feed of a person who has several: what that person's first one is called."""
+    first: dict[str, Feed] = {}
+    for feed in sorted(feeds, key=lambda feed: feed.id != feed.person):
+        first.setdefault(feed.person, feed)
+    sizes = Counter(feed.person for feed in feeds if feed.person)
+    return {feed.id: first[feed.person].called for feed in feeds if sizes[feed.person] > 1}
+
+
 def _next_check(feed: Feed, state: FeedState, time: datetime) -> str:
     if feed.paused:
         return "paused"
@@ -114,7 +116,7 @@ def author_state(feed: Feed, state: FeedState, zone: tzinfo, other: Feed | None 
         return "paused"
     if not state.failures:
         return "ok" if state.baselined else "not looked at yet"
-    meanwhile = f"; {other.address} ({other.source}) stands in" if other else ""
+    meanwhile = f"; {other.called} ({other.source}) stands in" if other else ""
     if state.fault == "ended":
         return f"has ended: {state.last_error}{meanwhile}"
     often = f"{state.failures} times in a row" if state.failures > 1 else "once"
@@ -150,7 +152,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
     """List every thread known, with what became of it; or those kept ones that hold some words."""
     async with reading(settings) as store:
         feeds = {feed.id: feed for feed, _ in await store.feeds()}
-        chosen = find(feeds.values(), args.author) if args.author else None
+        chosen = matching(feeds.values(), args.author) if args.author else None
         if args.author and chosen is None:
             raise NotFound(f"{args.author} is not followed; `keepcurrent authors` lists who is")
         known = await _threads_of(store, feeds.values(), chosen)
@@ -172,7 +174,7 @@ async def threads(args: argparse.Namespace, settings: Settings) -> int:
         [
             (
                 times.moment(thread.published, settings.zone),
-                feed.address,
+                feed.called,
                 thread.title,
                 str(thread.post_count or ""),
                 fate,
@@ -243,6 +245,10 @@ class _Listed:
         """The author's address, also of one who is not followed any more."""
         return self.feeds[entry.feed_id].address if entry.feed_id in self.feeds else entry.author.at
 
+    def called(self, entry: Entry) -> str:
+        """The same, as people are shown it."""
+        return self.feeds[entry.feed_id].called if entry.feed_id in self.feeds else entry.author.at
+
     def state(self, entry: Entry) -> str:
         """What became of it. Kept threads outlive the author's subscription."""
         known = self.known.get((entry.feed_id, entry.key))
@@ -260,7 +266,7 @@ def _show_found(args: argparse.Namespace, settings: Settings, search: Search, li
         [
             (
                 times.moment(found.entry.published, settings.zone),
-                listed.author(found.entry),
+                listed.called(found.entry),
                 found.entry.title,
                 str(_posts(found)),
                 listed.state(found.entry),
@@ -317,7 +323,7 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
                 row.first.batch,
                 row.first.state,
                 row.first.channel,
-                _several(list(dict.fromkeys(_address(d, feeds) for d in row.deliveries))),
+                _several(list(dict.fromkeys(_called(d, feeds) for d in row.deliveries))),
                 row_alert(row) or _several([_event(d) for d in row.deliveries]),
                 str(row.first.attempts),
                 times.when(row.first.due_at, time) if row.first.state in WAITING else "",
@@ -347,6 +353,11 @@ def _several(keys: Sequence[str]) -> str:
 
 def _address(delivery: Delivery, feeds: dict[str, Feed]) -> str:
     return feeds[delivery.feed_id].address if delivery.feed_id in feeds else delivery.feed_id
+
+
+def _called(delivery: Delivery, feeds: dict[str, Feed]) -> str:
+    """The author as people are shown it."""
+    return feeds[delivery.feed_id].called if delivery.feed_id in feeds else delivery.feed_id
 
 
 def _row(row: Row, feeds: dict[str, Feed]) -> dict[str, object]:
@@ -393,7 +404,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
                     show.answer(f"    {line}")
                 continue
             title = titles.get((delivery.feed_id, delivery.entry_key), "")
-            show.answer(f"  {_address(delivery, feeds)}  {_event(delivery)}  {title}")
+            show.answer(f"  {_called(delivery, feeds)}  {_event(delivery)}  {title}")
     return 0
 
 

@@ -59,7 +59,7 @@ def _tell(looked: Looked, zone: tzinfo) -> None:
         return
     posts = f", {show.counted(thread.posts, 'post')}" if thread.posts else ""
     again = f"; next look {times.moment(looked.next_look, zone)}" if looked.next_look else ""
-    show.line(f"{thread.author}: {thread.title} ({thread.id}{posts}): {said}{again}")
+    show.line(f"{thread.called or thread.author}: {thread.title} ({thread.id}{posts}): {said}{again}")
 
 
 def _document(looked: Looked) -> dict[str, object]:
@@ -93,7 +93,7 @@ async def why(args: argparse.Namespace, settings: Settings) -> int:
         trail_ = [{"at": times.rfc3339(step.at), "what": step.what} for step in steps]
         show.document({**document, "state": known.state, "trail": trail_})
         return 0
-    show.answer(f"{known.key}  {feed.address}  {known.title}")
+    show.answer(f"{known.key}  {feed.called}  {known.title}")
     _print(steps, settings.zone, now())
     return 0
 

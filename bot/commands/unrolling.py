@@ -20,11 +20,12 @@ from bot.app import App, now, open_app, open_store
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
+from bot.finding import told
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
 from bot.pictures import mime_of
 from bot.policy import Policy
-from bot.protocols import Expander, Store
+from bot.protocols import Expander, Store, lists_whole
 from bot.render import PICTURE_TYPES, Look, Picture
 from bot.routing import delivery_id
 from bot.settings import Settings
@@ -37,6 +38,10 @@ PDF_WITHIN = 120.0
 """Seconds that a PDF may take. 300 long posts take 5 s of processor time; one post of 1 MB a minute, or more."""
 WHOLE = Policy(summary="full")
 """`unroll` shows the whole thread, whatever a channel's notices tell."""
+_LOOKS_LIKE = (
+    "one looks like https://…/thread/ID.html, https://x.com/NAME/status/ID, https://bsky.app/profile/NAME/post/ID or"
+    " https://HOST/@NAME/ID, or is an id alone; of a blog, what is kept here is shown: `keepcurrent threads` lists it"
+)
 MOST_PICTURES = 40
 MOST_PICTURE_BYTES = 30 * 1024 * 1024
 PICTURES_WITHIN = 120.0
@@ -72,7 +77,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
         try:
             found = await (_find_version(app, args.thread, args.kept) if args.kept else _find(app, args.thread))
         except SourceError as error:
-            show.problem(f"{args.thread}: {error.reason}")
+            show.problem(told(args.thread, error.reason))
             return 1
         done = [await _send(app, found.entry, channel) for channel in channels]
         if writes:
@@ -85,32 +90,46 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _find(app: App, address: str) -> _Found:
-    """The thread as its page has it now, else as it is kept. Raises `SourceError`, `SettingsError`."""
-    places = _places(app, address)
-    kept = None
+    """The thread as its page has it now, else as it is kept. Raises `SourceError`, `SettingsError`, `NotFound`.
+
+    One that is known here is read where it is known from: its id may be another thread's at another place.
+    """
+    places, url = _places(app, address), address if "/" in address else ""
+    kept = await _kept(app.settings, address.strip(), quietly=bool(places))
+    if kept is not None:
+        if _is_listed_whole(app, kept.known):
+            return _as_listed(kept, app.settings)
+        places, url = _own_first(_where(kept.known), places), kept.known.url
     if not places:
-        kept = await _kept(app.settings, address.strip())
-        if kept is None:
-            raise SettingsError(f"{address} is no thread; one looks like https://…/thread/ID.html, or is an id alone")
-        places = (_where(kept.known),)
+        raise SettingsError(f"{address} is no thread; {_LOOKS_LIKE}")
     try:
         with show.progress("Reading the thread …"):
-            return _Found(entry=await _read_first(app, places, address if "/" in address else ""), read_at=now())
+            return _Found(entry=await _read_first(app, places, url), read_at=now())
     except SourceError as error:
         kept = kept or await _kept(app.settings, places[0].thread_key, places[0].feed_id)
         if kept is None or kept.copy is None:
             raise
         copy = _as_kept(kept.copy, kept.known, error, app.settings)
-        show.note(f"{address}: {error.reason}. {copy.note}")
+        show.note(f"{told(address, error.reason)}. {copy.note}")
         return copy
+
+
+def _own_first(own: Located, places: Sequence[Located]) -> tuple[Located, ...]:
+    """Where a known thread is read: at its own source, then at others only where that one knows such an address."""
+    others = places if any(one.source == own.source for one in places) else ()
+    return own, *(one for one in others if one.source != own.source)
+
+
+def _is_listed_whole(app: App, known: Known) -> bool:
+    source = app.sources.get(_where(known).source)
+    return source is not None and lists_whole(source)
 
 
 async def _find_version(app: App, address: str, version: int) -> _Found:
     """The kept copy as it was in that version. Raises `NotFound`, `StoreError`."""
-    key = app.finder.thread_key(address)
     store = await open_store(app.settings, read_only=True)
     try:
-        thread = await known_thread(store, key)
+        thread = await known_thread(store, *_names(app, address))
         copy = await store.content(thread[1].feed_id, thread[1].key, version) if thread else None
     finally:
         await store.close()
@@ -120,6 +139,11 @@ async def _find_version(app: App, address: str, version: int) -> _Found:
     read_at = copy.read_at or known.first_seen
     day = read_at.astimezone(app.settings.zone).date().isoformat()
     return _Found(entry=copy, read_at=read_at, note=f"Version {version} of {known.version}, as it was kept on {day}.")
+
+
+def _names(app: App, address: str) -> tuple[str, ...]:
+    """By what the store may know the thread: the address itself, and the id in it."""
+    return tuple(filter(None, (address.strip(), app.finder.thread_key(address))))
 
 
 def _places(app: App, address: str) -> tuple[Located, ...]:
@@ -154,8 +178,8 @@ async def _read(app: App, located: Located, url: str) -> Entry:
     return await source.expand(stub)
 
 
-async def _kept(settings: Settings, key: str, feed_id: str = "") -> _Kept | None:
-    """What the store has of the thread. A store that cannot be read is said, and has nothing."""
+async def _kept(settings: Settings, key: str, feed_id: str = "", *, quietly: bool = False) -> _Kept | None:
+    """What the store has of the thread. A store that cannot be read is said (not `quietly`), and has nothing."""
     try:
         store = await open_store(settings, read_only=True)
         try:
@@ -163,7 +187,8 @@ async def _kept(settings: Settings, key: str, feed_id: str = "") -> _Kept | None
         finally:
             await store.close()
     except StoreError as error:
-        show.note(f"no kept copy can be looked up: {error}")
+        if not quietly:
+            show.note(f"no kept copy can be looked up: {error}")
         return None
 
 
@@ -173,6 +198,15 @@ async def _kept_in(store: Store, key: str, feed_id: str) -> _Kept | None:
         return None
     _, known = found
     return _Kept(known=known, copy=await store.content(known.feed_id, known.key))
+
+
+def _as_listed(kept: _Kept, settings: Settings) -> _Found:
+    """The kept copy of a thread that is read in its author's listing, and nowhere else. Raises `NotFound`."""
+    if kept.copy is None:
+        raise NotFound(f"no copy of {kept.known.key} is kept; its page is {kept.known.url}")
+    read_at = kept.copy.read_at or kept.known.first_seen
+    day = read_at.astimezone(settings.zone).date().isoformat()
+    return _Found(entry=kept.copy, read_at=read_at, note=f"As the feed had it on {day}.")
 
 
 def _as_kept(entry: Entry, known: Known, error: SourceError, settings: Settings) -> _Found:

@@ -14,7 +14,7 @@ from bot.app import now, open_app, open_store
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
 from bot.commands.setting import require_channels
-from bot.finding import matching
+from bot.finding import matches, told
 from bot.model import Changes, Delivery, Feed
 from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
@@ -45,7 +45,7 @@ def _report(done: RoundUp, *, as_json: bool) -> int:
     else:
         _tell(done)
     for failure in done.failed:
-        show.problem(f"{failure.author}: {failure.why}")
+        show.problem(told(failure.called or failure.author, failure.why))
     for notice in done.notices:
         if notice.error:
             show.problem(f"notice to {notice.channel}: {notice.outcome}: {notice.error}")
@@ -81,11 +81,12 @@ def _skipped(skipped: Remark) -> dict[str, object]:
 
 def _tell(done: RoundUp) -> None:
     for skipped in done.skipped:
-        show.line(f"skipped: {skipped.author}: {skipped.why}")
+        show.line(f"skipped: {skipped.called or skipped.author}: {skipped.why}")
     for thread in done.new:
-        show.line(f"new: {thread.author}: {thread.title} ({thread.url})")
+        show.line(f"new: {thread.called or thread.author}: {thread.title} ({thread.url})")
     for one in done.changed:
-        show.line(f"{one.outcome}: {one.thread.author}: {one.thread.title} ({one.thread.url})")
+        who = one.thread.called or one.thread.author
+        show.line(f"{one.outcome}: {who}: {one.thread.title} ({one.thread.url})")
     sent = sum(notice.outcome == "sent" for notice in done.notices)
     looked = show.counted(done.polled, "author")
     more = f", {done.pending} waiting (`keepcurrent outbox`)" if done.pending else ""
@@ -112,7 +113,7 @@ async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) ->
             who = await choose(order, app)
             looks = [(feeds[id_], *look) for id_ in who.feed_ids if (look := await app.poller.look(id_)) is not None]
             declared = [address for one in app.declared for address in one.addresses]
-            unknown = [address for address in declared if matching(feeds.values(), app.finder, address) is None]
+            unknown = [address for address in declared if not matches(feeds.values(), address, app.finder)]
             waiting = rows_of(await store.deliveries(WAITING))
     finally:
         await store.close()
@@ -126,13 +127,13 @@ async def _preview(args: argparse.Namespace, settings: Settings, order: Poll) ->
 
 def _tell_preview(preview: _Preview) -> None:
     for skipped in preview.skipped:
-        show.answer(f"{skipped.author}: skipped: {skipped.why}")
+        show.answer(f"{skipped.called or skipped.author}: skipped: {skipped.why}")
     for address in preview.unknown:
         show.answer(f"{address}: declared, not followed yet: the first look announces nothing")
     for feed, polled, changes in preview.looks:
         first = "first look: what is there is not announced"
         outcome = first if polled.outcome == "baseline" else polled.outcome
-        show.answer(f"{feed.address}: {outcome}{f': {polled.error}' if polled.error else ''}")
+        show.answer(f"{feed.called}: {outcome}{f': {polled.error}' if polled.error else ''}")
         titles = {entry.key: entry.title for entry in polled.new}
         for delivery in changes.deliveries:
             why = f" ({held})" if (held := _held(delivery)) else ""

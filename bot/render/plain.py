@@ -57,7 +57,8 @@ def as_markdown(entry: Entry, look: Look) -> str:
 
 
 def _heading(entry: Entry, look: Look) -> str:
-    about = f"{entry.author.label}, {moment(entry.published, look.zone)}, {len(entry.posts)} posts"
+    posts = "1 post" if len(entry.posts) == 1 else f"{len(entry.posts)} posts"
+    about = f"{entry.author.label}, {moment(entry.published, look.zone)}, {posts}"
     return f"{entry.title}\n{about}\n{entry.url}"
 
 

@@ -33,6 +33,7 @@ class Bluesky:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    takes = "name.bsky.social, another name.example, a DID, or the URL of a profile or a post"
 
     def __init__(
         self,
@@ -57,6 +58,13 @@ class Bluesky:
         located = self.locate(address)
         if located is None:
             raise ParseError("", f"{address[:200]} is no author and no thread that Bluesky could have")
+        author = await self._found(located)
+        author = replace(author, handle=author.handle or author.key)
+        feed = Feed(id=feed_id_of(author.key), source=KIND, address=author.key, author=author, url=author.url)
+        return Resolved(feed=feed)
+
+    async def _found(self, located: Located) -> Author:
+        """Who it is that an address names."""
         did = did_of(located.feed_id)
         author = await self._api.profile(located.feed_id, did or located.handle)
         if did and author.key != did:
@@ -65,9 +73,7 @@ class Bluesky:
             raise WrongAuthor(
                 "", f"@{located.handle} leads to @{author.handle or author.key}: follow that, if it is meant"
             )
-        author = replace(author, handle=author.handle or author.key)
-        feed = Feed(id=feed_id_of(author.key), source=KIND, address=author.key, author=author, url=author.url)
-        return Resolved(feed=feed)
+        return author
 
     async def check(self) -> None:
         """Ask for what any server knows; that it does not is an answer too."""
@@ -117,6 +123,10 @@ class Bluesky:
     async def expand(self, entry: Entry) -> Entry:
         """Read one thread whole. Of a post inside of one, the thread that it belongs to."""
         did = did_of(entry.feed_id) or entry.author.key
+        located = None if is_did(did) else self.locate(entry.url)
+        if located is not None:  # a page's address may say whose it is by the handle alone
+            did = did_of(located.feed_id) or (await self._found(located)).key
+            entry = replace(entry, feed_id=entry.feed_id or feed_id_of(did))
         if not is_did(did) or not is_rkey(entry.key):
             raise ParseError(entry.feed_id, f"{entry.key[:100]} is no post of an author of Bluesky")
         found, tree = await self._api.thread(entry.feed_id, did, entry.key)

@@ -50,6 +50,7 @@ class FxTwitter:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    takes = "@name, or the URL of a profile or a post at x.com"
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ class Mastodon:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    takes = "@name@host, or the URL of a profile or a post"
 
     def __init__(
         self, http: Http, *, clock: Callable[[], datetime], posts: Wanted = "threads", min_posts: int = 2

@@ -70,6 +70,7 @@ class Syndication:
     """
 
     kind = KIND
+    takes = "the URL of a feed, or of a page that names one"
     lists_whole = True
 
     def __init__(
@@ -277,14 +278,31 @@ class Syndication:
         if len(found) > 1:
             choices = tuple(Choice(address=f"{KIND}:{group[0].url}", title=group[0].title) for group in found)
             raise SeveralFeeds(feed_id, f"{page.host} has {len(found)} feeds", choices)
-        named = [link.url for link in found[0]] if found else []
-        for url in named or pages.guesses(page):
+        if found:
+            return await self._named(feed_id, page, [link.url for link in found[0]])
+        for url in pages.guesses(page):
             try:
-                there = await self._ask(str(url), feed_id)
-                return self._resolved(url, there, await self._document(there, feed_id))
+                return await self._there(feed_id, url)
             except (FeedGone, NoFeed):
                 continue
         raise ParseError(feed_id, f"{page.host} names no feed there; give the address of the feed itself")
+
+    async def _named(self, feed_id: str, page: URL, urls: Sequence[URL]) -> Resolved:
+        """The first of a feed's formats that is there. Raises what the first one said where none is."""
+        said: SourceError | None = None
+        for url in urls:
+            try:
+                resolved = await self._there(feed_id, url)
+            except (FeedGone, NoFeed, SourceRefused) as error:
+                said = said or type(error)(feed_id, f"{page.host} names the feed {url}, but {error.reason}")
+                continue
+            others = (feed_id_of(one) for one in urls)
+            return replace(resolved, same=tuple(one for one in others if one != resolved.feed.id))
+        raise said or ParseError(feed_id, f"{page.host} names no feed there")
+
+    async def _there(self, feed_id: str, url: URL) -> Resolved:
+        there = await self._ask(str(url), feed_id)
+        return self._resolved(url, there, await self._document(there, feed_id))
 
 
 class NoFeed(ParseError):

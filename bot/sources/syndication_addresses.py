@@ -20,7 +20,11 @@ LONGEST: Final = 2_000
 _PREFIX = re.compile(r"(?:syndication|feed):(?://(?!/))?", re.IGNORECASE)
 _NAMED = re.compile(r"[^\s/?#@]+(?:[/?#].*)?", re.DOTALL)
 """What may follow `syndication:`, ids of feeds among it: any host at all."""
-_BARE = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]*(?::\d{1,5})?(?:[/?#].*)?", re.DOTALL)
+_BARE = re.compile(
+    r"(?:[\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]*|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?(?:[/?#].*)?"
+    r"|[\w-]+:\d{1,5}/.*",  # a machine of one's own; without the path it may be somebody's number at a source
+    re.DOTALL | re.IGNORECASE,
+)
 _NOT_TYPED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _ENDINGS = (".rss", ".atom", ".xml", ".rdf", "feed.json", ".jsonfeed")
 _NAMES: Final = frozenset(("feed", "rss", "atom", "rss2"))

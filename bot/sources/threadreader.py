@@ -36,13 +36,14 @@ TRY_AGAIN: Final = timedelta(hours=6)
 _WAYS: Final = 3
 """How many thread ids are kept as second ways in: threads vanish."""
 _LOGIN_PATH = re.compile(r"/(?:login|log_in|signin|sign_in|auth|account|session)\b")
-_HINT: Final = "give the address of any thread of theirs: its page is a second way in"
+_HINT: Final = "give the URL of any thread of theirs instead (keepcurrent follow https://…/thread/ID.html)"
 
 
 class ThreadReader:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    takes = "@name, the URL of a profile at x.com, or of a thread"
 
     def __init__(
         self, http: Http, *, clock: Callable[[], datetime], base_url: str = "https://threadreaderapp.com"

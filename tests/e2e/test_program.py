@@ -240,7 +240,21 @@ async def test_a_refused_author_page_asks_for_a_thread(home):
         result = await keepcurrent("follow", "@PolarPetra", cwd=home)
 
     assert result.code == 1
-    assert "the URL of any thread of theirs" in result.err
+    assert result.err.count("the URL of any thread of theirs") == 1
+
+
+async def test_a_refused_feed_asks_for_no_thread(home):
+    """What helps at Thread Reader does not help elsewhere; and a source that is asked alone says what it takes."""
+    async with faulty_site(answer("403 Forbidden")) as refusing:
+        more = 'allow_private_hosts = ["127.0.0.1"]'
+        write_settings(home, refusing.url, '[channels.me]\nkind = "console"', more)
+        refused = await keepcurrent("follow", f"{refusing.url}/feed.xml", cwd=home)
+    alone = await keepcurrent("follow", "@PolarPetra", "--source", "syndication", cwd=home)
+
+    assert (refused.code, alone.code) == (1, 1)
+    assert "refuses us (403)" in refused.err
+    assert "thread" not in refused.err
+    assert alone.err.endswith("names no author at syndication: give the URL of a feed, or of a page that names one\n")
 
 
 class RefusingSite(UnrollSite):
@@ -398,7 +412,7 @@ room = "{room}"
     site.publish(NEW)
     for _ in range(2):
         await keepcurrent("poll", "--all", cwd=tmp_path)
-    async with running("run", cwd=tmp_path, until="running: 1 authors"):
+    async with running("run", cwd=tmp_path, until="running: 1 author"):
         await eventually(lambda: len(site.requests) > 8)
     messages = await asyncio.to_thread(homeserver.messages, room)
 
@@ -475,7 +489,7 @@ async def test_unroll_of_a_recorded_page(tmp_path):
 async def test_run_brings_a_new_thread_and_stops_when_told(home, site, recorder):
     """The bot notices within its interval; SIGTERM ends it with exit 0, and the store is in order."""
     await keepcurrent("follow", AUTHOR, cwd=home)
-    async with running("run", cwd=home, until="running: 1 authors") as bot:
+    async with running("run", cwd=home, until="running: 1 author") as bot:
         site.publish(NEW)
         await eventually(lambda: recorder.bodies)
         second = await keepcurrent("run", cwd=home)
@@ -496,7 +510,7 @@ async def test_run_stops_within_ten_seconds_while_a_channel_hangs(home, site, re
     """A send that hangs holds up nothing: exit 0 in time, the delivery in doubt, and the next start resumes it."""
     await keepcurrent("follow", AUTHOR, cwd=home)
     recorder.trickle = asyncio.Event()
-    async with running("run", cwd=home, until="running: 1 authors") as bot:
+    async with running("run", cwd=home, until="running: 1 author") as bot:
         site.publish(NEW)
         await eventually(lambda: recorder.bodies)
         began = time.monotonic()
@@ -521,7 +535,7 @@ async def test_run_stops_within_ten_seconds_while_every_channel_hangs(tmp_path, 
         await keepcurrent("follow", AUTHOR, cwd=tmp_path)
         for place in places:
             await place.misbehave("hang at the end")
-        async with running("run", cwd=tmp_path, until="running: 1 authors") as bot:
+        async with running("run", cwd=tmp_path, until="running: 1 author") as bot:
             site.publish(NEW)
             await eventually(lambda: all(place.tries for place in places))
             site.publish(second)
@@ -534,7 +548,7 @@ async def test_run_stops_within_ten_seconds_while_every_channel_hangs(tmp_path, 
         for place in places:
             await place.misbehave("")
         await as_after_a_pause(tmp_path)
-        async with running("run", cwd=tmp_path, until="running: 1 authors"):
+        async with running("run", cwd=tmp_path, until="running: 1 author"):
             await eventually(lambda: all(len(place.arrived) == 2 for place in places))
 
     assert (code, took < 10) == (0, True)
@@ -559,7 +573,7 @@ async def test_a_killed_bot_loses_nothing(home, site, recorder):
     """kill -9 while sending: the delivery is listed as in doubt, and arrives with the next start, saying so."""
     await keepcurrent("follow", AUTHOR, cwd=home)
     recorder.trickle = asyncio.Event()
-    async with running("run", cwd=home, until="running: 1 authors") as bot:
+    async with running("run", cwd=home, until="running: 1 author") as bot:
         site.publish(NEW)
         await eventually(lambda: recorder.bodies)
         bot.kill()
@@ -567,7 +581,7 @@ async def test_a_killed_bot_loses_nothing(home, site, recorder):
     recorder.trickle.set()
     recorder.trickle = None
     (row,) = (await keepcurrent("outbox", "list", "--json", cwd=home)).json["deliveries"]
-    async with running("run", cwd=home, until="running: 1 authors"):
+    async with running("run", cwd=home, until="running: 1 author"):
         await eventually(lambda: len(recorder.bodies) == 2)
 
     assert row["state"] == "unknown"
@@ -601,7 +615,7 @@ async def test_output_in_a_pipe_is_plain_lines(home):
     await keepcurrent("follow", AUTHOR, cwd=home)
     result = await keepcurrent("authors", cwd=home)
 
-    assert result.out.startswith(f"Ilse Verhoeven ({AUTHOR})\tthreadreader\t")
+    assert result.out.startswith(f"Ilse Verhoeven ({AUTHOR})\t{AUTHOR}\tthreadreader\t\t")
     assert "\033" not in result.out
 
 

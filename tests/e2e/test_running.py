@@ -51,7 +51,7 @@ async def test_a_killed_bot_s_lock_and_socket_are_taken_over(home):
         await bot.wait()
     alone = await keepcurrent("follow", AUTHOR, cwd=home)
     left = (home / "data" / "run.sock").exists()
-    async with running("run", cwd=home, until="running: 1 authors"):
+    async with running("run", cwd=home, until="running: 1 author"):
         beside = await keepcurrent("pause", AUTHOR, cwd=home)
 
     assert (alone.code, left, beside.code) == (0, True, 0)
@@ -62,7 +62,7 @@ async def test_a_client_that_is_killed_leaves_nothing_half_done(home, site, reco
     await keepcurrent("follow", AUTHOR, cwd=home)
     site.publish(NEW)
     recorder.trickle = asyncio.Event()
-    async with running("run", cwd=home, until="running: 1 authors"):
+    async with running("run", cwd=home, until="running: 1 author"):
         asking = await start("poll", "--all", cwd=home)
         await eventually(lambda: recorder.bodies)
         asking.send_signal(signal.SIGINT)
@@ -80,7 +80,7 @@ async def test_sigterm_while_a_channel_hangs_and_an_order_waits(home, site, reco
     await keepcurrent("follow", AUTHOR, cwd=home)
     site.publish(NEW)
     recorder.trickle = asyncio.Event()
-    async with running("run", cwd=home, until="running: 1 authors") as bot:
+    async with running("run", cwd=home, until="running: 1 author") as bot:
         asking = await start("poll", "--all", cwd=home)
         await eventually(lambda: recorder.bodies)
         began = time.monotonic()
@@ -104,7 +104,7 @@ async def test_the_second_signal_ends_it_at_once(home, site, recorder, number, c
     await keepcurrent("follow", AUTHOR, cwd=home)
     site.publish(NEW)
     recorder.trickle = asyncio.Event()
-    async with running("run", cwd=home, until="running: 1 authors") as bot:
+    async with running("run", cwd=home, until="running: 1 author") as bot:
         await eventually(lambda: recorder.bodies)
         bot.send_signal(number)
         await until_said(bot, "stopping")
@@ -127,13 +127,13 @@ async def test_sighup_and_a_changed_file_are_a_reload(home, site, recorder):
     path = home / "settings.toml"
     good = path.read_text()
     await keepcurrent("follow", AUTHOR, cwd=home)
-    async with running("run", cwd=home, until="running: 1 authors, 1 channels") as bot:
+    async with running("run", cwd=home, until="running: 1 author, 1 channel") as bot:
         path.write_text(good.replace("host_delay", "hostdelay"))
         bot.send_signal(signal.SIGHUP)
         told = await until_said(bot, "hostdelay")
         await until_said(bot, "those from before stay in force")
         path.write_text(f'{good}\n[channels.team]\nurl = "json://127.0.0.1:{recorder.port}/team"\n')
-        await until_said(bot, "running: 1 authors, 2 channels")
+        await until_said(bot, "running: 1 author, 2 channels")
         site.publish(NEW)
         polled = await keepcurrent("poll", "--all", "--json", cwd=home)
         bot.send_signal(signal.SIGTERM)

@@ -59,10 +59,12 @@ async def test_refresh_of_a_thread_that_nobody_knows(home):
     """One line that says what to do instead."""
     done = await keepcurrent("refresh", "1234", cwd=home)
 
-    assert done.code == 1
-    assert done.err == (
-        "keepcurrent: 1234 is no thread that is known here; `keepcurrent unroll 1234` reads any thread\n"
-    )
+    url = "https://bsky.app/profile/ann.example.com/post/3abc"
+    elsewhere = await keepcurrent("refresh", url, cwd=home)
+
+    unknown = "is no thread that is known here: `keepcurrent threads` lists those"
+    assert (done.code, done.err) == (1, f"keepcurrent: 1234 {unknown}\n")
+    assert elsewhere.err == f"keepcurrent: {url} {unknown}; `keepcurrent unroll {url}` reads it all the same\n"
 
 
 async def test_refresh_reaches_a_running_bot(home, site, recorder):

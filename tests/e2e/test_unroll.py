@@ -18,6 +18,9 @@ from bot.model import Changes
 from bot.stores.tiny import TinyStore
 from tests.command import environment, finish, keepcurrent, start
 from tests.needed import missing
+from tests.servers.feeds import feed_site
+from tests.servers.mastodon import instance
+from tests.service import write_settings
 from tests.sites import answer
 from tests.sites import site as faulty_site
 from tests.threads_to_show import png
@@ -97,11 +100,52 @@ async def test_an_id_that_only_the_store_knows(home, site):
 
 
 async def test_what_is_no_thread_is_said(home):
-    """An id that nobody knows is exit 2, with what a thread looks like."""
+    """An id that nobody knows is exit 2, with what a thread looks like, anywhere."""
     result = await keepcurrent("unroll", "78", cwd=home)
 
     assert result.code == 2
-    assert "https://…/thread/ID.html" in result.err
+    assert all(one in result.err for one in ("https://…/thread/ID.html", "bsky.app/profile/", "https://HOST/@NAME/ID"))
+
+
+async def test_an_id_of_digits_is_read_where_it_is_known_from(home, site):
+    """It may look like one of X, and X may have such a post: that is another thread."""
+    more = 'allow_private_hosts = ["127.0.0.1"]'
+    write_settings(home, site.base_url, '[channels.me]\nkind = "console"', more)
+    async with instance() as server:
+        server.join("ann")
+        first, second = server.thread("ann", "One.", "Two.")
+        await keepcurrent("follow", f"{server.url}/@ann", "--backfill", "1", cwd=home)
+        known = await keepcurrent("unroll", first, "--format", "json", cwd=home)
+        inside = await keepcurrent("unroll", second, "--format", "json", cwd=home)
+
+    assert (known.err, known.json["author"]) == ("", f"@ann@{server.host}")
+    assert [post["text"] for post in known.json["posts"]] == ["One.", "Two."]
+    assert inside.json["id"] == first
+
+
+async def test_what_a_blog_s_notice_links_to_is_understood(home, site):
+    """By its URL, in every command; the copy is shown without a word against the page, which is not asked for."""
+    more = 'allow_private_hosts = ["127.0.0.1"]'
+    write_settings(home, site.base_url, '[channels.me]\nkind = "console"', more)
+    async with feed_site() as blogs:
+        blogs.blog("ann", articles=2).edit(1, html="<p>What it says.</p>")
+        followed = await keepcurrent("follow", f"{blogs.url}/ann/feed.xml", "--backfill", "1", cwd=home)
+        asked = len(blogs.requests)
+        url = f"{blogs.url}/ann/posts/1"
+        unrolled = await keepcurrent("unroll", url, cwd=home)
+        why = await keepcurrent("why", url.replace("http://", "https://") + "/", cwd=home)
+        old = await keepcurrent("unroll", f"{blogs.url}/ann/posts/0", cwd=home)
+        nothing = await keepcurrent("unroll", f"{blogs.url}/ann/posts/7", cwd=home)
+        assert len(blogs.requests) == asked
+        refreshed = await keepcurrent("refresh", url, cwd=home)
+
+    assert (followed.code, unrolled.code, unrolled.err, why.code) == (0, 0, "", 0)
+    assert "What it says." in unrolled.out
+    assert "(As the feed had it on 20" in unrolled.out
+    assert "Article 1" in why.out
+    assert (old.code, "no copy of" in old.err, f"{blogs.url}/ann/posts/0" in old.err) == (1, True, True)
+    assert nothing.code == 2
+    assert (refreshed.code, "known here" in refreshed.err) == (0, False)
 
 
 async def test_a_page_that_is_gone_without_a_copy(home, site):

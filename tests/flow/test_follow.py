@@ -124,6 +124,20 @@ async def test_a_new_way_helps_a_followed_author_who_fails(world):
     assert (dict(state.cursor), state.next_poll_at) == ({"way": "7"}, None)
 
 
+async def test_another_format_of_a_followed_feed_is_that_feed(world):
+    """A blog that is followed by its feed, and then by its page, is followed once."""
+    await world.follow("@ann")
+
+    async def resolve(address):
+        author = Author(handle="")
+        return Resolved(feed=Feed(id="fake:atom", source="fake", address="atom", author=author), same=("fake:ann",))
+
+    world.source.resolve = resolve
+    again = await world.follow("@page")
+
+    assert (again.already, again.feed.id, await followed(world)) == (True, "fake:ann", ["@ann"])
+
+
 async def test_a_backfill_says_only_what_it_queued(world):
     """A thread that was sent before is not sent again, and not said to be."""
     first = await world.follow("@ann", backfill=1)

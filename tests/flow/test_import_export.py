@@ -459,6 +459,64 @@ async def test_a_dry_run_of_a_list(home, site):
     assert len((await told(home, "authors"))["authors"]) == 1
 
 
+async def test_a_dry_run_says_why_and_who_is_one(home):
+    """What means nothing, with the reason; an author of X in two spellings, once."""
+    path = home / "list.txt"
+    path.write_text("@petra\nhttps://x.com/Petra\nno/such/thing\n")
+    done = await keepcurrent("import", str(path), "--dry-run", cwd=home)
+
+    assert done.code == 1
+    assert done.out.splitlines()[1:] == [
+        "to follow\t@petra\t\t",
+        "the same as @petra\thttps://x.com/Petra\t\t",
+        "not known\tno/such/thing\t\t",
+    ]
+    assert done.err.startswith(f'keepcurrent: {path}, line 3: "no/such/thing" names no author: give @name (X)')
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "words"),
+    [
+        ("", (), "is empty"),
+        (" \n\n", (), "is empty"),
+        ("", ("--format", "json"), "is empty"),
+        ("# nobody yet\n", (), ": a list of addresses, and nobody is in it"),
+        ('<opml version="2.0"><body/></opml>', ("--dry-run",), ": OPML, and nobody is in it"),
+        ("<opml><body>\n</body></opml>", ("--format", "handles"), "is not a list of addresses: it looks like OPML"),
+        ("@ann\n@bob\n", ("--format", "opml"), "is not OPML: it looks like a list of addresses"),
+        ("ann\nbob\n", ("--format", "csv"), "is not Mastodon's list of accounts: it looks like a list"),
+        ("@ann\n", ("--format", "x"), "is not following.js of an archive of X: it looks like a list"),
+        ("@ann\n", ("--format", "json"), "is not an export of keepcurrent: it looks like a list"),
+    ],
+)
+async def test_a_file_that_is_nothing_is_said_in_one_line(home, text, more, words):
+    """That it is empty, or another kind of file than it was said to be; exit 1."""
+    path = home / "list"
+    path.write_text(text)
+    done = await keepcurrent("import", str(path), *more, cwd=home)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.count("\n") == 1
+    assert words in done.err
+
+
+async def test_a_format_that_is_named_is_taken_where_the_file_can_be_read_so(home):
+    """`--format` overrules what the file looks like."""
+    path = home / "list"
+    path.write_text("@ann@social.example\n")
+    done = await keepcurrent("import", str(path), "--format", "csv", "--dry-run", cwd=home)
+
+    assert (done.code, "to follow\t@ann@social.example\t" in done.out) == (0, True)
+
+
+async def test_a_folder_is_named(home, monkeypatch):
+    """Also where it was given as a dot."""
+    monkeypatch.chdir(home)
+    done = await keepcurrent("import", ".", cwd=home)
+
+    assert (done.code, done.err) == (1, f"keepcurrent: {home} is a folder: give a file in it\n")
+
+
 @pytest.mark.parametrize("form", ["opml", "handles"])
 async def test_a_list_comes_back(home, other, form):
     """What one machine exports as a list, another one follows."""

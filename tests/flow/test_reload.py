@@ -245,7 +245,7 @@ async def test_a_new_channel_gets_the_next_thread(tmp_path, site, recorder, capl
         site.publish(NEW)
         await eventually(lambda: recorder.paths == ["/a"])
         write_settings(tmp_path, site.base_url, channel("a", recorder) + channel("b", recorder), interval="1s")
-        await eventually(lambda: "1 authors, 2 channels" in caplog.text)
+        await eventually(lambda: "1 author, 2 channels" in caplog.text)
         site.publish(NEWER)
         await eventually(lambda: len(recorder.paths) == 3)
 
@@ -257,10 +257,10 @@ async def test_authors_follow_the_file(tmp_path, site, recorder, caplog):
     declared = channel("a", recorder) + '[[follow]]\nauthor = "@{}"\n'
     path = write_settings(tmp_path, site.base_url, declared.format(AUTHOR[1:]))
     async with running(path) as bot:
-        await eventually(lambda: "running: 1 authors" in caplog.text)
+        await eventually(lambda: "running: 1 author" in caplog.text)
         write_settings(tmp_path, site.base_url, declared.format("somebody_else"))
         bot.file.ask()
-        await eventually(lambda: caplog.text.count("running: 1 authors") == 2)
+        await eventually(lambda: caplog.text.count("running: 1 author") == 2)
         listed = await keepcurrent("authors", "--json", cwd=tmp_path)
 
     assert [author["address"] for author in listed.json["authors"]] == ["@somebody_else"]
@@ -296,7 +296,7 @@ async def test_what_is_in_flight_is_finished_before_the_change(tmp_path, site, r
         recorder.trickle.set()
         recorder.trickle = None
         polled, paused = await asyncio.gather(asking, late)
-        await eventually(lambda: caplog.text.count("running: 1 authors") == 2)
+        await eventually(lambda: caplog.text.count("running: 1 author") == 2)
 
     assert waited
     assert (polled.code, polled.json["delivered"], paused.code) == (0, 1, 0)
@@ -314,10 +314,10 @@ async def test_the_runner_s_own_send_is_finished_before_the_change(tmp_path, sit
         bot.file.ask()
         await eventually(lambda: "in force when what is in flight is finished" in caplog.text)
         await asyncio.sleep(0.1)
-        waited = caplog.text.count("running: 1 authors") == 1
+        waited = caplog.text.count("running: 1 author") == 1
         recorder.trickle.set()
         recorder.trickle = None
-        await eventually(lambda: caplog.text.count("running: 1 authors") == 2)
+        await eventually(lambda: caplog.text.count("running: 1 author") == 2)
         unsent = await keepcurrent("outbox", "--json", cwd=tmp_path)
 
     assert (waited, unsent.json["deliveries"], len(recorder.bodies)) == (True, [], 1)

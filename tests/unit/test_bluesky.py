@@ -528,6 +528,20 @@ async def test_a_thread_of_another(source, view, ada):
     assert (await source.expand(entry_at(ada, key(uri), handle="old.example.com", key=ada))).key == key(uri)
 
 
+async def test_expand_by_the_handle(source, view, ada):
+    """A page's address may name the author by the handle alone: whose that is, is asked first."""
+    uris = view.thread(ada, "One.", "Two.")
+    stub = Entry(
+        feed_id="",
+        key=key(uris[0]),
+        url=f"https://bsky.app/profile/ada.example.com/post/{key(uris[0])}",
+        author=Author(handle=""),
+    )
+    whole = await source.expand(stub)
+
+    assert (whole.feed_id, [post.text for post in whole.posts]) == (f"bluesky:{ada}", ["One.", "Two."])
+
+
 # -- trouble --------------------------------------------------------------------------------------
 
 

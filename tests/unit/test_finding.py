@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from bot.errors import (
     FeedGone,
+    NotFound,
     ParseError,
     SettingsError,
     SeveralFeeds,
@@ -16,7 +17,7 @@ from bot.errors import (
     SourceRefused,
     TemporarySourceError,
 )
-from bot.finding import Finder, matching, read, same_author, written
+from bot.finding import Finder, matching, read, same_author, told, written
 from bot.model import Author, Feed, Located, Resolved
 
 
@@ -142,7 +143,89 @@ def test_a_followed_author_is_found_by_any_name(address):
         url="https://b.example/ann",
     )
 
-    assert matching([feed("a:x"), ann], finder(Place("a", ("ann",)), Place("b", ("ann",))), address) == ann
+    assert matching([feed("a:x"), ann], address, finder(Place("a", ("ann",)), Place("b", ("ann",)))) == ann
+
+
+def called(id_: str, name: str = "", handle: str = "", **more) -> Feed:
+    author = Author(handle=handle or id_.partition(":")[2], name=name)
+    return Feed(id=id_, source=id_.partition(":")[0], author=author, **{"address": id_, **more})
+
+
+@pytest.mark.parametrize("address", ["@ann", "ann", "a:ann", "https://a.example/ann"])
+@pytest.mark.parametrize("with_finder", [True, False])
+def test_a_display_name_never_stands_before_what_its_owner_did_not_choose(address, with_finder):
+    """Whoever calls himself by another's address, handle, id or page is not that one."""
+    ann = called("a:ann", address="@ann", url="https://a.example/ann")
+    eve = called("a:eve", name=address, address="@eve")
+    eve = replace(eve, author=replace(eve.author, url="https://a.example/ann"))
+
+    assert matching([eve, ann], address, finder(Place("a", ("ann", "eve"))) if with_finder else None) == ann
+
+
+def test_an_address_on_a_profile_names_nobody():
+    """`author.url` is what the author wrote there."""
+    eve = called("a:eve")
+    eve = replace(eve, author=replace(eve.author, url="https://a.example/ann"))
+
+    assert matching([eve], "https://a.example/ann") is None
+
+
+def test_several_alike_are_named_and_none_is_taken():
+    """By what may be given instead."""
+    with pytest.raises(NotFound, match="Ann may be any of a:one, b:two: give one of these"):
+        matching([called("a:one", name="Ann"), called("b:two", name="ann")], "Ann")
+
+
+def test_several_of_one_person_are_that_person():
+    first, second = called("a:one", name="Ann", person="a:one"), called("b:two", name="Ann", person="a:one")
+
+    assert matching([first, second], "Ann") == first
+
+
+@pytest.mark.parametrize(
+    ("address", "handle"),
+    [("https://x.example/Ann", "ann"), ("https://social.example/@ann", "ann@social.example"), ("@Ann", "ann")],
+)
+def test_a_handle_is_seen_in_a_profile_s_address(address, handle):
+    """Without a source to ask what it means; at Mastodon a name is one only with its host."""
+    assert matching([called("m:1", handle=handle)], address) == called("m:1", handle=handle)
+    assert matching([called("m:1", handle="other")], address) is None
+
+
+def test_an_address_of_another_site_is_no_handle():
+    """A blog's page that ends with a word is nobody who is called by that word."""
+    assert matching([called("a:ann")], "https://blog.example/ann", finder(Place("a", ("ann",)))) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "expected"),
+    [
+        ("dead.example", "dead.example: its name cannot be found", "dead.example: its name cannot be found"),
+        ("https://dead.example/f", "dead.example: no", "https://dead.example/f: no"),
+        ("@ann", "a.example: no", "@ann: a.example: no"),
+        ("ann", "ann: no", "ann: ann: no"),
+        ("ann", "no", "ann: no"),
+    ],
+)
+def test_a_host_is_told_once(address, reason, expected):
+    assert told(address, reason) == expected
+
+
+def test_a_feed_that_is_followed_in_another_format_is_that_feed():
+    """A page names one feed in several formats; the one that is followed stays it."""
+    rss, atom = feed("a:rss"), feed("a:atom")
+
+    assert same_author([rss], Resolved(feed=atom, same=("a:rss",))) == rss
+    assert same_author([rss, atom], Resolved(feed=atom, same=("a:rss",))) == atom
+    assert same_author([rss], Resolved(feed=atom)) is None
+
+
+def test_a_source_says_what_it_takes():
+    """Where it is asked alone, its own addresses are named, not everybody's."""
+    place = Place("a", ())
+    place.takes = "the URL of a feed"  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=r'^"@ann" names no author at a: give the URL of a feed$'):
+        finder(place, Place("b", ())).candidates("@ann", "a")
 
 
 def test_an_author_with_another_name_is_the_same_by_the_key():
@@ -158,7 +241,8 @@ def test_an_author_with_another_name_is_the_same_by_the_key():
 
 def test_what_was_found_passes_as_text():
     """A cursor is JSON, whatever is in it."""
-    resolved = Resolved(feed=feed("a:x", url="https://a"), cursor={"threads": ["1"], "n": {"deep": [None, 1.5]}})
+    cursor = {"threads": ["1"], "n": {"deep": [None, 1.5]}}
+    resolved = Resolved(feed=feed("a:x", url="https://a"), cursor=cursor, same=("a:y",))
 
     assert read(written(resolved)) == resolved
 

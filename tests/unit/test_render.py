@@ -46,6 +46,14 @@ def test_text_is_the_author_s_own():
         assert post.text in render.FORMATS["text"](ENTRY, LOOK)
 
 
+def test_text_counts_as_people_do():
+    """`1 post`, `2 posts`."""
+    one = replace(ENTRY, posts=ENTRY.posts[:1])
+
+    assert ", 1 post\n" in render.FORMATS["text"](one, LOOK)
+    assert ", 2 posts\n" in render.FORMATS["text"](ENTRY, LOOK)
+
+
 def test_markdown_escapes_what_would_be_markup():
     """Author text is literal; only web addresses are links."""
     text = render.FORMATS["markdown"](ENTRY, LOOK)

@@ -150,6 +150,36 @@ async def test_named_but_not_there(feeds, source):
     assert (await source.resolve(f"{feeds.url}/ann/")).feed.url == f"{feeds.url}/ann/feed.xml"
 
 
+async def test_formats_of_one_feed(feeds, source):
+    """A page's feed says which other addresses are the same feed, so that it is not followed twice."""
+    feeds.blog("ann", articles=1)
+    resolved = await source.resolve(f"{feeds.url}/ann/")
+    place = feeds.url.removeprefix("http://")
+
+    assert resolved.feed.id == f"syndication:{place}/ann/atom.xml"
+    assert sorted(resolved.same) == [f"syndication:{place}/ann/feed.json", f"syndication:{place}/ann/feed.xml"]
+    assert (await source.resolve(f"{feeds.url}/ann/feed.xml")).same == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        ("404 No", FeedGone, "has no such page (404)"),
+        ("410 Gone", FeedGone, "(410)"),
+        ("403 Forbidden", SourceRefused, "refuses us (403)"),
+    ],
+)
+async def test_named_and_refused(source, status, error, words):
+    """A page that names a feed is not said to name none: why that one cannot be read is."""
+    page = b'<link rel="alternate" type="application/rss+xml" href="/news.xml">'
+    async with site(answer(body=page), **{"news.xml": answer(status)}) as made:
+        with pytest.raises(error) as caught:
+            await source.resolve(made.url)
+
+    assert f"names the feed {made.url}/news.xml, but 127.0.0.1" in caught.value.reason
+    assert words in caught.value.reason
+
+
 async def test_guessed(source):
     """A site that names no feed may have one where feeds often are."""
     async with site(answer("404 No"), **{"": answer(body=b"<html>Hello"), "rss.xml": answer(body=RSS)}) as made:

@@ -40,6 +40,11 @@ def test_one_feed(address):
         "https://example.org/a.rdf",
         "https://youtube.example/feeds/videos.xml?channel_id=UC1",
         "syndication:https://x.com/ann",
+        "localhost:8000/feed.xml",
+        "127.0.0.1/feed.xml",
+        "127.0.0.1:8000/blog/rss",
+        "[::1]:8000/feed.xml",
+        "blog.example:8443/feed/",
         "syndication:localhost:8000/blog",
         "syndication:[::1]:8000/blog",
     ],
@@ -60,6 +65,11 @@ def test_sure(address):
         "http://127.0.0.1:8000/",
         "https://nitter.example/ann",
         "bücher.example",
+        "blog.example:8080",
+        "myhost:8080/blog",
+        "127.0.0.1:8000/blog",
+        "127.0.0.1",
+        "[::1]:8000/blog",
     ],
 )
 def test_perhaps(address):
@@ -73,6 +83,7 @@ def test_perhaps(address):
         *("", " ", "ann", "@ann", "@ann@example.org", "ann@example.org", "mailto:ann@example.org", "two words"),
         *("https://x.com/ann", "https://mobile.twitter.com/ann/status/1", "https://threadreaderapp.com/user/ann"),
         *("https://bsky.app/profile/ann.example", "ftp://example.org/feed.xml", "https://", "http://[::1", "1.5"),
+        *("myhost:8080", "fxtwitter:12345", "1.2.3", "[ann]", "myhost:123456/feed.xml"),
         *(
             "file:///etc/feed.xml",
             "javascript:alert(1)//feed.xml",

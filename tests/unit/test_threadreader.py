@@ -627,7 +627,7 @@ async def test_resolve_a_thread(source, unrolled):
 async def test_resolve_refused(source, refusal):
     """If the author page is refused, the message says what helps."""
     async with site(refusal) as s:
-        with pytest.raises(SourceRefused, match="give the address of any thread of theirs"):
+        with pytest.raises(SourceRefused, match="give the URL of any thread of theirs"):
             await source(s.url).resolve("@PolarPetra")
 
 
