@@ -74,7 +74,7 @@ def judge(
         return Verdict(old=tuple(unknown))
     above = _above_known(once, known) if ordered and not swept else frozenset()
     dated = (e for e in unknown if not swept or e.published is not None)
-    new = tuple(e for e in dated if e.key in above or _is_news(e, state.horizon))
+    new = tuple(e for e in dated if (e.key in above or _is_news(e, state.horizon)) and not _was_too_short(e, state))
     fresh = {e.key for e in new}
     old = tuple(e for e in unknown if e.key not in fresh)
     last = min(entries, key=lambda e: e.published or _LONG_AGO, default=None)
@@ -339,6 +339,22 @@ def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     for entry in entries:
         first.setdefault(entry.key, entry)
     return tuple(first.values())
+
+
+def _was_too_short(entry: Entry, state: FeedState) -> bool:
+    """Whether a look before the settings were changed has seen it, and did not list it."""
+    if state.widened_at is None or entry.published is None or entry.post_count is None:
+        return False
+    return entry.post_count < state.too_short and entry.published < state.widened_at
+
+
+def widened(state: FeedState, shortest: int, last: datetime | None) -> FeedState:
+    """The state before a listing is judged that has threads down to `shortest` posts; `last`: the look before."""
+    if not shortest:
+        return state
+    if shortest < state.shortest:
+        state = replace(state, too_short=state.shortest, widened_at=last)
+    return replace(state, shortest=shortest)
 
 
 def _is_news(entry: Entry, horizon: datetime | None) -> bool:

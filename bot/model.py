@@ -97,6 +97,8 @@ class FeedState:
     `held_until`: the site's own Retry-After; kept even by `poll --all`. `fault`: what the last failure was, where it
     tells more than its words: nobody was reached; the page is not one that the source knows; it is somebody else's
     now; the site says that there will never be anything again, so that it is not asked any more.
+    `shortest`: the fewest posts that a thread had to have to be listed. The settings were changed at `widened_at`, and
+    what was too short till then (of fewer than `too_short`) is no news.
     """
 
     feed_id: str
@@ -119,6 +121,9 @@ class FeedState:
     sweep: str = ""
     sweep_failures: int = 0
     sweep_at: datetime | None = None
+    shortest: int = 0
+    too_short: int = 0
+    widened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,6 +333,7 @@ class Fetched:
     `ordered`: the newest stands first, and dates are not to be trusted: what stands above a known thread is new.
     `moved_to`: the address to ask from now on, where the site says that the old one is given up for good.
     `not_before`: the site asks not to be asked again before (how long its answer is fresh, hours that it skips).
+    `shortest`: threads of fewer posts are not listed, by the settings; 0 where those do not count.
     """
 
     entries: tuple[Entry, ...]
@@ -339,6 +345,7 @@ class Fetched:
     ordered: bool = False
     moved_to: str = ""
     not_before: datetime | None = None
+    shortest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

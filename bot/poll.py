@@ -74,6 +74,43 @@ class _Reading:
     not_before: datetime | None = None
 
 
+@dataclass(slots=True)
+class _Sorting:
+    """New threads of one look, as they are sorted out.
+
+    `taken`: those that are news, by all their ids. `known`: those that are known already. `longer`: known ones, by key,
+    that a new page shows more of. `paired`: known ones of other places, by feed and key, that are told here, too.
+    """
+
+    news: list[diff.News] = field(default_factory=list)
+    taken: dict[str, Known] = field(default_factory=dict)
+    known: list[Known] = field(default_factory=list)
+    longer: dict[str, Reread] = field(default_factory=dict)
+    paired: dict[tuple[str, str], Known] = field(default_factory=dict)
+
+    def take(self, item: diff.News, known: Known) -> None:
+        self.news.append(item)
+        # Of a card the posts have no ids of their own.
+        self.taken |= dict.fromkeys(diff.ids_of(item.entry) if item.entry.whole else item.entry.ids, known)
+
+    def is_known(self, known: Known, more: Reread | None = None) -> None:
+        self.known.append(known)
+        if more is not None:
+            self.longer.setdefault(more.known.key, more)
+
+    def pair(self, known: Known) -> None:
+        self.paired[known.feed_id, known.key] = known
+
+    def beside(self, changes: Changes) -> Changes:
+        """What is to be committed, with the changes that announce the news."""
+        longer = self.longer.values()
+        return replace(
+            changes,
+            known=(*changes.known, *self.known, *(more.known for more in longer), *self.paired.values()),
+            contents=(*changes.contents, *(entry for more in longer for entry in more.contents)),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poller:
     """Looks at authors.
@@ -216,7 +253,7 @@ class Poller:
         state = schedule.after_success(
             replace(start.state, cursor=found.cursor), self.pace, self.clock(), jitter=self.chance()
         )
-        reading = _Reading(state=state, new=[], old=[])
+        reading = _Reading(state=diff.widened(state, found.shortest, None), new=[], old=[])
         await self._take(reading, found)
         entries = await self._back_to(source, start, reading, found, backfill, zone)
         changes = await self._announced(start, reading, diff.chosen(entries, backfill, zone))
@@ -265,6 +302,7 @@ class Poller:
         below = ""
         if isinstance(found, Fetched):
             diff.require_threads(start, found)
+            reading.state = diff.widened(reading.state, found.shortest, start.state.last_success_at)
             below = await self._take(reading, found)
             if found.partial and len(reading.new) == len(found.entries) > 0:
                 log.warning("poll %s: all threads of a stand-in listing are new; there may be more", start.feed.id)
@@ -384,47 +422,41 @@ class Poller:
 
         One that was written within `settle` waits until it is quiet; None: a person waits for it.
         """
-        news: list[diff.News] = []
-        duplicates: list[Known] = []
-        longer: dict[str, Reread] = {}
-        taken: dict[str, Known] = {}
-        paired: dict[tuple[str, str], Known] = {}
+        sorting = _Sorting()
         # The longest first: of a whole thread and a part of it that are new together, the part is the duplicate.
         for position, entry in enumerate(sorted(new, key=lambda entry: -(entry.post_count or 0))):
             at_once = position < self.pace.burst and reading.not_before is None
             item = await self._read(start, reading, entry) if at_once else diff.News(entry=entry)
-            other = diff.same_thread(item.entry, taken) or await self.reader.same(item.entry)
-            if other is not None:
-                duplicates.append(diff.duplicate(entry, other, self.clock()))
-                if item.entry.whole and (more := await self._elsewhere(start, other, item.entry)):
-                    longer.setdefault(other.key, more)
-                continue
-            twin = await self.twins.find(start, item.entry)
-            untold: Collection[str] | None = None
-            if twin is not None:
-                untold = None if twin.is_untold else self.twins.uncovered(start, twin, self.router.channels)
-                paired[twin.known.feed_id, twin.known.key] = diff.paired(twin.known, item.entry, untold)
-                if untold is not None and not untold:
-                    duplicates.append(diff.twin(entry, twin.known, _place(twin), self.clock()))
-                    continue
-            if settle is not None:
-                item = self._settling(item, settle)
-            routing = self.route("new", item.entry, start, only=untold)
-            news.append(replace(item, listed=entry.post_count, twin=twin.known if twin else None, routing=routing))
-            # Of a card the posts have no ids of their own.
-            ids = diff.ids_of(item.entry) if item.entry.whole else item.entry.ids
-            taken |= dict.fromkeys(ids, diff.remembered([item.entry], self.clock())[0])
+            await self._sort(start, sorting, entry, item, settle)
         now = self.clock()
         burst = 1 if schedule.catching_up(start.state, self.pace, now) else self.pace.burst
-        changes = diff.announce(start.feed.id, news, now, burst=burst, jitter=self.chance())
-        known = changes.known
+        changes = diff.announce(start.feed.id, sorting.news, now, burst=burst, jitter=self.chance())
         if lists_whole(self.sources[start.feed.source]):
-            known = tuple(map(schedule.unwatched, known))
-        return replace(
-            changes,
-            known=(*known, *duplicates, *(more.known for more in longer.values()), *paired.values()),
-            contents=(*changes.contents, *(entry for more in longer.values() for entry in more.contents)),
-        )
+            changes = replace(changes, known=tuple(map(schedule.unwatched, changes.known)))
+        return sorting.beside(changes)
+
+    async def _sort(
+        self, start: PollInput, sorting: _Sorting, entry: Entry, item: diff.News, settle: timedelta | None
+    ) -> None:
+        """Put a new thread, as it was listed and as it was read, where it belongs."""
+        now = self.clock()
+        other = diff.same_thread(item.entry, sorting.taken) or await self.reader.same(item.entry)
+        if other is not None:
+            more = await self._elsewhere(start, other, item.entry) if item.entry.whole else None
+            sorting.is_known(diff.duplicate(entry, other, now), more)
+            return
+        twin = await self.twins.find(start, item.entry)
+        untold: Collection[str] | None = None
+        if twin is not None:
+            untold = None if twin.is_untold else self.twins.uncovered(start, twin, self.router.channels)
+            sorting.pair(diff.paired(twin.known, item.entry, untold))
+            if untold is not None and not untold:
+                sorting.is_known(diff.twin(entry, twin.known, _place(twin), now))
+                return
+        routing = self.route("new", item.entry, start, only=untold)
+        news = item if settle is None else self._settling(item, settle)
+        news = replace(news, listed=entry.post_count, twin=twin.known if twin else None, routing=routing)
+        sorting.take(news, diff.remembered([item.entry], now)[0])
 
     def _listed_anew(self, start: PollInput, reading: _Reading) -> Iterable[tuple[Entry, Known]]:
         """Known threads that the listing itself shows as they are now, so that no page of theirs need be asked for."""

@@ -20,7 +20,7 @@ from bot.sources.bluesky_api import Api
 from bot.sources.bluesky_bookmark import Bookmark, hash_of, unexplained
 from bot.sources.bluesky_pages import Page
 from bot.sources.bluesky_posts import Seen
-from bot.sources.chains import Chain, Wanted, chain, chains, entry_of, is_wanted
+from bot.sources.chains import Chain, Wanted, chain, chains, entry_of, is_wanted, shortest
 from bot.sources.json_answers import time_of
 
 MOST_PAGES: Final = 5
@@ -105,6 +105,7 @@ class Bluesky:
             older=below,
             author=author,
             reaches=_reaches(pages) or (self._clock() if below else None),
+            shortest=shortest(self._posts, self._min_posts),
         )
 
     async def older(self, feed: Feed, token: str) -> Fetched:

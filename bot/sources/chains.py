@@ -85,7 +85,12 @@ def _hanging_on(root: Said, answers: Mapping[str, Sequence[Said]]) -> Chain:
 
 def is_wanted(found: Chain, posts: Wanted, min_posts: int) -> bool:
     """Whether so many posts are a thread; single posts are only where all are asked for."""
-    return bool(found) and (posts == "all" or len(found) >= min_posts)
+    return len(found) >= max(shortest(posts, min_posts), 1)
+
+
+def shortest(posts: Wanted, min_posts: int) -> int:
+    """The fewest posts that a thread has to have."""
+    return 1 if posts == "all" else min_posts
 
 
 def entry_of(found: Chain, *, feed_id: str, author: Author, whole: bool) -> Entry:

@@ -16,7 +16,7 @@ from bot.errors import FeedGone, ParseError, SourceError, SourceRefused, Tempora
 from bot.http import Http, Response
 from bot.model import Author, Cursor, Entry, Feed, Fetched, Located, NotModified, Resolved
 from bot.sources import x_addresses
-from bot.sources.chains import Wanted
+from bot.sources.chains import Wanted, shortest
 from bot.sources.fxtwitter_addresses import KIND, feed_id_of, locate, named
 from bot.sources.fxtwitter_bookmark import Bookmark
 from bot.sources.fxtwitter_pages import (
@@ -162,6 +162,7 @@ class FxTwitter:
             older=f"{_ms(reaches)} {below}" if below else "",
             author=page.author if page else None,
             reaches=reaches,
+            shortest=shortest(self._posts, self._min_posts),
         )
 
     async def _down(self, feed: Feed, key: str, bookmark: Bookmark, rows: Sequence[Row]) -> tuple[Bookmark, list[Row]]:

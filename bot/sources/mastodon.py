@@ -14,7 +14,7 @@ from typing import Final
 from bot.errors import FeedEnded, FeedGone, ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
 from bot.http import Http
 from bot.model import Author, Cursor, Entry, Feed, Fetched, Located, NotModified, Resolved
-from bot.sources.chains import Chain, Wanted, chains, entry_of, is_wanted
+from bot.sources.chains import Chain, Wanted, chains, entry_of, is_wanted, shortest
 from bot.sources.mastodon_addresses import KIND, Place, is_id, locate, of_feed, origin_of, origin_of_url, place_of
 from bot.sources.mastodon_api import Api, Page, Server, no_api
 from bot.sources.mastodon_bookmark import Bookmark, Token, hanging_below
@@ -86,7 +86,14 @@ class Mastodon:
             _raise_if_moved(server, _profile(server, page.toots))
             return NotModified(cursor=after.cursor())
         author = _writer_of(server, page.toots, found)
-        return Fetched(entries=entries, cursor=after.cursor(), older=older, author=author, reaches=page.reaches)
+        return Fetched(
+            entries=entries,
+            cursor=after.cursor(),
+            older=older,
+            author=author,
+            reaches=page.reaches,
+            shortest=shortest(self._posts, self._min_posts),
+        )
 
     async def older(self, feed: Feed, token: str) -> Fetched:
         """Read the page below `token`."""

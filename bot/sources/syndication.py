@@ -135,6 +135,7 @@ class Syndication:
             ordered=found.ordered,
             moved_to=moved_to,
             not_before=not_before,
+            shortest=found.shortest,
         )
 
     async def older(self, feed: Feed, token: str) -> Fetched:

@@ -10,7 +10,7 @@ from bot.errors import ParseError, SourceRefused
 from bot.model import Author, Entry, Feed
 from bot.sources import nitter
 from bot.sources import syndication_entries as plain
-from bot.sources.chains import Wanted
+from bot.sources.chains import Wanted, shortest
 from bot.sources.feeds import Document, Item
 from bot.sources.syndication_cursor import digest_of, marks_of
 from bot.sources.syndication_times import is_newest_first
@@ -25,6 +25,7 @@ class Reading:
     ordered: bool = False
     reaches: datetime | None = None
     newest: int | None = None
+    shortest: int = 0
     digest: str = ""
     home: str = ""
 
@@ -84,6 +85,7 @@ def _mirrored(asked: Asked, author: Author, items: Sequence[Item]) -> Reading:
         entries=entries,
         reaches=nitter.reaches(items, author),
         newest=max(filter(None, (newest, asked.newest)), default=None),
+        shortest=shortest(asked.posts, asked.min_posts),
     )
 
 
