@@ -32,6 +32,8 @@ MOST = 20_000
 """Letters that are compared: 20,000 take 5 ms."""
 
 _NUMBERING = re.compile(r"^\W{0,3}\d{1,3} ?[/).:] ?\d{0,3}|\d{1,3}/\d{0,3}\W{0,3}$", re.MULTILINE)
+_SHORTENED = re.compile(r"(?<![\w.@/-])(?:[\w-]{1,63}\.){1,5}[a-z]{2,24}/\S*", re.IGNORECASE)
+"""A link as services write it out: `example.org/lon…`."""
 _MENTION = re.compile(r"(?<![\w@])@[\w.-]+(?:@[\w.-]+)?")
 
 
@@ -64,7 +66,7 @@ def said(entry: Entry) -> str:
 
 
 def _without_links(text: str) -> str:
-    return "".join(part for part, is_link in split_links(text) if not is_link)
+    return _SHORTENED.sub(" ", "".join(part for part, is_link in split_links(text) if not is_link))
 
 
 def at_one_time(one: Entry | Known, other: Entry | Known) -> bool:

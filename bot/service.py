@@ -23,6 +23,7 @@ from bot.protocols import Store
 from bot.reload import SettingsFile
 from bot.runners.local import GRACE, STORE_PAUSE, LocalRunner
 from bot.settings import Settings
+from bot.text import counted
 from bot.upkeep import take_back
 
 log = logging.getLogger(__name__)
@@ -162,15 +163,11 @@ async def _declare(app: App, runner: LocalRunner) -> bool:
     except Exception:
         log.exception("the settings file's authors: this program failed; tried again at the next start or reload")
         return False
-    log.info("running: %s, %s", _counted(len(feeds), "author"), _counted(len(app.channels), "channel"))
+    log.info("running: %s, %s", counted(len(feeds), "author"), counted(len(app.channels), "channel"))
     if not feeds:
         log.warning("nobody is followed yet: `keepcurrent follow @name`")
     runner.wake()
     return bool(failures)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def longest(settings: Settings) -> float:

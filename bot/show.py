@@ -120,11 +120,6 @@ def mark(ok: bool, text: str, stream: TextIO | None = None) -> None:
     stream.write(f"{sign} {_on_one_line(_redact(text))}\n")
 
 
-def counted(number: int, thing: str) -> str:
-    """`1 author`, `2 authors`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
-
-
 def printable(text: str) -> str:
     """Text without what a terminal or a reader's eye would act on: `text.clean`."""
     return clean(text)

@@ -47,6 +47,11 @@ _EMBEDDINGS, _POP_EMBEDDING = "\u202a\u202b\u202d\u202e", "\u202c"
 _ISOLATES, _POP_ISOLATE = "\u2066\u2067\u2068", "\u2069"
 
 
+def counted(number: int, what: str) -> str:
+    """`1 post`, `2 posts`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def clean(text: str) -> str:
     r"""`text` without what does harm where it is shown; everything else stays, "\\n" and "\\t" included.
 

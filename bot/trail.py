@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from bot.growth import Growth, growth
 from bot.model import Delivery, Entry, Feed, Known
 from bot.routing import place_of
+from bot.text import counted
 
 _LATER = datetime.max.replace(tzinfo=UTC)
 
@@ -27,7 +28,8 @@ class Step:
 
 def trail(known: Known, feed: Feed, versions: Sequence[Entry], rows: Iterable[Delivery]) -> tuple[Step, ...]:
     """The steps of a thread, in order. `versions` are those of the kept copy that can be read, the oldest first."""
-    steps = (*_found(known, feed), *_kept(versions), *_filtered(known), *_told(rows), *_forgotten(known), *_page(known))
+    told = _told(rows, is_held=known.state == "waiting")
+    steps = (*_found(known, feed), *_kept(versions), *_filtered(known), *told, *_forgotten(known), *_page(known))
     return tuple(sorted(steps, key=lambda step: step.at or _LATER))
 
 
@@ -52,9 +54,9 @@ def _found(known: Known, feed: Feed) -> Iterator[Step]:
 def _kept(versions: Sequence[Entry]) -> Iterator[Step]:
     for before, entry in zip((None, *versions), versions, strict=False):
         if not entry.whole:
-            yield Step(at=entry.read_at, what=f"kept as the listing shows it: {_count(len(entry.posts), 'post')}")
+            yield Step(at=entry.read_at, what=f"kept as the listing shows it: {counted(len(entry.posts), 'post')}")
         elif before is None or not before.whole:
-            yield Step(at=entry.read_at, what=f"read whole and kept: {_count(len(entry.posts), 'post')}")
+            yield Step(at=entry.read_at, what=f"read whole and kept: {counted(len(entry.posts), 'post')}")
         else:
             yield Step(at=entry.read_at, what=f"kept as version {entry.version}: {_changed(growth(before, entry))}")
 
@@ -66,7 +68,8 @@ def _changed(grown: Growth) -> str:
         (len(grown.edited), "edited post"),
         (len(grown.removed), "removed post"),
     )
-    return ", ".join(_count(number, what) for number, what in parts if number) or "no change that a reader would notice"
+    changed = ", ".join(counted(number, what) for number, what in parts if number)
+    return changed or "no change that a reader would notice"
 
 
 def _filtered(known: Known) -> Iterator[Step]:
@@ -74,19 +77,21 @@ def _filtered(known: Known) -> Iterator[Step]:
         yield Step(at=known.updated_at or known.first_seen, what=f"not wanted by channel {reason}")
 
 
-def _told(rows: Iterable[Delivery]) -> Iterator[Step]:
+def _told(rows: Iterable[Delivery], *, is_held: bool) -> Iterator[Step]:
+    """`is_held`: the thread is not finished, or not read, and its notice goes out sooner as soon as it is."""
     for row in rows:
         what = {"new": "", "grown": f" (growth since version {row.since})", "gone": " (that it is gone)"}[row.event]
         yield Step(at=row.created_at, what=f"queued for channel {row.channel}{what}, as {row.batch}")
         if row.claimed_at and row.state != "sent":
-            said = f"{_count(row.attempts, 'attempt')}, {row.state}: {row.error or 'no answer'}"
+            said = f"{counted(row.attempts, 'attempt')}, {row.state}: {row.error or 'no answer'}"
             yield Step(at=row.claimed_at, what=f"channel {row.channel}: {said}")
         match row.state:
             case "sent":
                 yield Step(at=row.sent_at, what=_answered(row))
             case "pending" | "unknown":
                 why = f": {row.error}" if row.error else ""
-                yield Step(at=row.due_at, what=f"to be sent to channel {row.channel}, not before this time{why}")
+                when = "at this time at the latest" if is_held else "not before this time"
+                yield Step(at=row.due_at, what=f"to be sent to channel {row.channel}, {when}{why}")
             case "dead":
                 yield Step(at=None, what=f"channel {row.channel}: given up; `keepcurrent outbox retry {row.batch}`")
             case "sending":
@@ -119,10 +124,6 @@ def _page(known: Known) -> Iterator[Step]:
         yield Step(at=None, what=f"{left} left the archive, to keep it within its bounds")
     if known.look_at:
         yield Step(at=known.look_at, what="next look at its own page")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _ordinal(number: int) -> str:

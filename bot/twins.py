@@ -67,7 +67,9 @@ class Twins:
     async def _by_id(self, start: PollInput, sibling: Feed, entry: Entry) -> Known | None:
         ids = sorted(filter(likeness.is_distinct, diff.ids_of(entry)), key=lambda id_: (id_ != entry.key, id_))
         found = await self.store.known(sibling.id, ids)
-        known = next((found[id_] for id_ in ids if id_ in found), None)
+        # A mirror joins threads that were written side by side: a post in common does not make two threads one.
+        of_root = (found[id_] for id_ in ids if id_ in found and (id_ == entry.key or found[id_].key in ids))
+        known = next(of_root, None)
         if known is None or known.state != "duplicate":
             return known
         if known.same_in:  # of a third feed; or of this one, where the thread itself is known by its own id

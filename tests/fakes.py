@@ -78,7 +78,7 @@ class Thread:
     """A thread on the fake site; of every author there, unless `author` names one.
 
     `edited` are posts with other words, `hidden` those that its page does not show. `words`: what its posts are about,
-    where that is not its key; `latest`: when its newest post was written, where the site says that.
+    where that is not its key; `latest`: when its newest post was written, where the site says that. `also`: more ids.
     """
 
     key: str
@@ -92,6 +92,7 @@ class Thread:
     hidden: set[int] = field(default_factory=set)
     words: str = ""
     latest: datetime | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass
@@ -225,6 +226,7 @@ def entry_of(thread: Thread, feed_id: str = "fake:ann") -> Entry:
         title=f"Thread {thread.key}",
         published=thread.published,
         post_count=thread.posts,
+        aliases=thread.also,
         posts=(Post(id=f"{thread.key}.0", text=f"post 0 of {thread.words or thread.key}"),),
     )
 

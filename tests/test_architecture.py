@@ -60,7 +60,7 @@ ALLOWED = {
     "http": {"model", "errors", "allowance", "conditional", "addresses", "bodies", "hosts"},
     "routing": {"model", "facts", "policy", "filters", "hours"},
     "looks": {"model", "schedule", "growth", "routing"},
-    "trail": {"model", "growth", "routing"},
+    "trail": {"model", "growth", "routing", "text"},
     "likeness": {"model", "text"},
     "twins": {"model", "protocols", "diff", "likeness", "looks", "reading", "routing"},
     "reading": {"model", "errors", "protocols", "diff", "likeness", "looks", "routing"},
@@ -99,7 +99,7 @@ ALLOWED = {
     "reload": {"errors", "log", "redact", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
     "service": {"errors", "finding", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload"}
-    | {"door."},
+    | {"door.", "text"},
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),

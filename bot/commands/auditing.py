@@ -16,6 +16,7 @@ from bot.errors import StoreError
 from bot.model import Known
 from bot.protocols import Store
 from bot.settings import Settings
+from bot.text import counted
 
 SHOWN = 20
 """How many offenders of one kind are named; the document has all."""
@@ -67,7 +68,7 @@ def _tell(found: Audit) -> None:
     for kind, means in NOTES.items():
         show.line(f"     {_line(means, found.notes[kind])}")
         _name(found.notes[kind], show.line)
-    threads, rows = show.counted(found.threads, "thread"), "delivery" if found.deliveries == 1 else "deliveries"
+    threads, rows = counted(found.threads, "thread"), "delivery" if found.deliveries == 1 else "deliveries"
     show.line(f"Audited: {threads}, {found.deliveries} {rows}.")
 
 

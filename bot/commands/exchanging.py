@@ -29,6 +29,7 @@ from bot.model import Feed, Record
 from bot.orders import Import, Imported, Moved, Restore
 from bot.protocols import Store
 from bot.settings import Settings
+from bot.text import counted
 
 MOST = 64 * 1024 * 1024
 """Bytes of a list that is read. What this program exports of itself may be larger: it is not read at once."""
@@ -94,11 +95,11 @@ async def _write_all(file: TextIO, store: Store, _format: str) -> bool:
         elif record.table == "contents":
             kept.discard(record.id.rpartition(" ")[0])
     file.write(writer.end())
-    there = (show.counted(counts["feeds"], "author"), show.counted(counts["threads"], "thread"))
-    rest = (show.counted(counts["deliveries"], "notice"), show.counted(counts["contents"], "kept text"))
+    there = (counted(counts["feeds"], "author"), counted(counts["threads"], "thread"))
+    rest = (counted(counts["deliveries"], "notice"), counted(counts["contents"], "kept text"))
     show.note(f"Exported {', '.join((*there, *rest))}. Pictures and settings are not in it.")
     if kept:
-        missing = show.counted(len(kept), "kept text")
+        missing = counted(len(kept), "kept text")
         show.problem(f"{missing} could not be read; `keepcurrent check --store` names them")
     return not kept
 
@@ -111,9 +112,9 @@ async def _write_list(file: TextIO, store: Store, form: str) -> bool:
     feeds = [feed for feed, _ in await store.feeds()]
     text, count = _listed(feeds, form)
     file.write(text)
-    show.note(f"Exported {show.counted(count, 'author')}.")
+    show.note(f"Exported {counted(count, 'author')}.")
     if count < len(feeds):
-        show.note(f"Not in it: {show.counted(len(feeds) - count, 'author')}, as this format knows Mastodon only.")
+        show.note(f"Not in it: {counted(len(feeds) - count, 'author')}, as this format knows Mastodon only.")
     return True
 
 
@@ -241,7 +242,7 @@ def _whole(path: Path) -> bytes:
 
 
 def _tell_found(path: Path, form: str, reading: Reading) -> None:
-    there = show.counted(len(reading.once), "address") if len(reading.once) == 1 else f"{len(reading.once)} addresses"
+    there = counted(len(reading.once), "address") if len(reading.once) == 1 else f"{len(reading.once)} addresses"
     again = len(reading.wanted) - len(reading.once)
     show.line(f"{path}: {NAMES[form]}, {there}{f' ({again} more stand there again)' if again else ''}.")
     for problem in reading.problems:
@@ -349,11 +350,11 @@ def _tell_moved(done: Moved, *, dry_run: bool) -> int:
         )
         return 1
     would = "Would import" if dry_run else "Imported"
-    parts = (show.counted(done.threads, "thread"), f"{show.counted(done.deliveries, 'notice')} that are not sent")
-    texts = "" if dry_run else f", {show.counted(done.texts, 'kept text')}"
-    show.line(f"{would} {show.counted(len(done.added), 'author')}: {', '.join(parts)}{texts}.")
+    parts = (counted(done.threads, "thread"), f"{counted(done.deliveries, 'notice')} that are not sent")
+    texts = "" if dry_run else f", {counted(done.texts, 'kept text')}"
+    show.line(f"{would} {counted(len(done.added), 'author')}: {', '.join(parts)}{texts}.")
     if done.held:
-        show.line(f"Here already, with all of it: {show.counted(len(done.held), 'author')}.")
+        show.line(f"Here already, with all of it: {counted(len(done.held), 'author')}.")
     if done.stranded:
         show.problem(f"the settings have no channel {', '.join(done.stranded)}: add it, or its notices wait for ever")
     if done.undeclared:

@@ -25,6 +25,7 @@ from bot.orders import (
     Whereabouts,
 )
 from bot.settings import Settings
+from bot.text import counted
 from bot.threads import Threads
 
 ANSWER_WITHIN = 300.0
@@ -124,12 +125,12 @@ def _introduce(found: Introduced, zone: tzinfo) -> None:
         if found.paused:
             show.line("Paused, though: `keepcurrent resume` looks again.")
     else:
-        there = show.counted(found.there, "thread")
+        there = counted(found.there, "thread")
         show.line(f"Following {found.author}; new threads go to {to}.")
         newest = " The newest:" if found.threads else ""
         show.line(f"There already, known and not announced: {there}.{newest}")
         for thread in found.threads:
-            posts = f"{show.counted(thread.posts, 'post')}, " if thread.posts else ""
+            posts = f"{counted(thread.posts, 'post')}, " if thread.posts else ""
             show.line(f"  {times.moment(thread.published, zone)}  {thread.title}  ({posts}{thread.url})")
 
 
@@ -165,7 +166,7 @@ def _tell_unfollowed(named: Named) -> bool:
         return False
     show.line(f"Unfollowed {named.author}.")
     if named.unsent:
-        show.line(f"{show.counted(named.unsent, 'notice')} of theirs had not been sent, and will not be.")
+        show.line(f"{counted(named.unsent, 'notice')} of theirs had not been sent, and will not be.")
     return True
 
 

@@ -25,6 +25,7 @@ from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
 from bot.protocols import Store
 from bot.schedule import after_crash
 from bot.settings import Settings
+from bot.text import counted
 
 
 @asynccontextmanager
@@ -45,7 +46,18 @@ async def outbox_rows(
     alive = owner(settings) is not None
     rows = [after_crash(row, now()) if row.state == "sending" and not alive else row for row in rows]
     states_of = {name: await store.channel(name) for name in {row.channel for row in rows}}
-    return [_as_it_waits(row, states_of[row.channel], settings) for row in rows]
+    held = [row for row in rows if row.state == "pending" and not row.error and await _is_held(store, row)]
+    told = {row.id: replace(row, error=_HELD) for row in held}
+    return [_as_it_waits(told.get(row.id, row), states_of[row.channel], settings) for row in rows]
+
+
+_HELD = "waits for its thread to be finished, or read; no longer than that"
+
+
+async def _is_held(store: Store, row: Delivery) -> bool:
+    """Whether a notice waits for its thread, which may be told sooner than it is due."""
+    known = (await store.known(row.feed_id, [row.entry_key])).get(row.entry_key)
+    return known is not None and known.state == "waiting"
 
 
 def _as_it_waits(row: Delivery, channel: ChannelState, settings: Settings) -> Delivery:
@@ -91,7 +103,7 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
     )
     declared = sum(len(follow.author) for follow in settings.follow)
     if not feeds and declared:
-        show.note(f"The settings declare {show.counted(declared, 'author')}: `poll` or `run` takes the first look.")
+        show.note(f"The settings declare {counted(declared, 'author')}: `poll` or `run` takes the first look.")
     return 0
 
 
@@ -257,7 +269,7 @@ class _Listed:
 
 def _show_found(args: argparse.Namespace, settings: Settings, search: Search, listed: _Listed) -> None:
     if search.damaged:
-        show.note(f"{show.counted(len(search.damaged), 'kept file')} left out; the first: {search.damaged[0]}")
+        show.note(f"{counted(len(search.damaged), 'kept file')} left out; the first: {search.damaged[0]}")
     if args.json:
         show.document({"threads": [_found(found, listed) for found in search.found]})
         return
@@ -387,7 +399,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
             show.document(_row(row, feeds))
             continue
         first = row.first
-        show.answer(f"{first.batch}: {first.state}, to {first.channel}, {show.counted(first.attempts, 'attempt')}")
+        show.answer(f"{first.batch}: {first.state}, to {first.channel}, {counted(first.attempts, 'attempt')}")
         show.answer(f"  queued {times.moment(first.created_at, zone)}")
         if first.claimed_at:
             show.answer(f"  last try began {times.moment(first.claimed_at, zone)}")

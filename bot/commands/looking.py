@@ -19,6 +19,7 @@ from bot.model import Entry, Feed, Known
 from bot.orders import Looked, Refresh, Refreshed
 from bot.protocols import Store
 from bot.settings import Settings
+from bot.text import counted
 from bot.trail import Step, trail
 
 MOST_VERSIONS = 50
@@ -57,7 +58,7 @@ def _tell(looked: Looked, zone: tzinfo) -> None:
     if looked.outcome == "failed":
         show.problem(f"{thread.id}: {said}: {looked.error}")
         return
-    posts = f", {show.counted(thread.posts, 'post')}" if thread.posts else ""
+    posts = f", {counted(thread.posts, 'post')}" if thread.posts else ""
     again = f"; next look {times.moment(looked.next_look, zone)}" if looked.next_look else ""
     show.line(f"{thread.called or thread.author}: {thread.title} ({thread.id}{posts}): {said}{again}")
 

@@ -29,6 +29,7 @@ from bot.protocols import Expander, Store, lists_whole
 from bot.render import PICTURE_TYPES, Look, Picture
 from bot.routing import delivery_id
 from bot.settings import Settings
+from bot.text import counted
 from bot.threads import Threads
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ async def fetched_pictures(http: Http, entry: Entry, have: Mapping[str, Picture]
                 if picture := await _picture(http, entry, url):
                     pictures[url] = picture
     if left_out := len(missing) - len(pictures):
-        show.note(f"{show.counted(left_out, 'picture')} could not be read, or would be too much; named instead")
+        show.note(f"{counted(left_out, 'picture')} could not be read, or would be too much; named instead")
     return pictures
 
 

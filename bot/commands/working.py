@@ -21,6 +21,7 @@ from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose
 from bot.poll import Polled
 from bot.settings import Settings
+from bot.text import counted
 
 # -- poll ---------------------------------------------------------------------------------------------------
 
@@ -88,9 +89,9 @@ def _tell(done: RoundUp) -> None:
         who = one.thread.called or one.thread.author
         show.line(f"{one.outcome}: {who}: {one.thread.title} ({one.thread.url})")
     sent = sum(notice.outcome == "sent" for notice in done.notices)
-    looked = show.counted(done.polled, "author")
+    looked = counted(done.polled, "author")
     more = f", {done.pending} waiting (`keepcurrent outbox`)" if done.pending else ""
-    news, notices = show.counted(len(done.new), "new thread"), show.counted(sent, "notice")
+    news, notices = counted(len(done.new), "new thread"), counted(sent, "notice")
     show.line(f"{looked} looked at, {news}, {notices} sent{more}.")
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from bot.compose.view import Row, Story, View, Words
-from bot.compose.wording import LONGEST_TITLE, count
-from bot.text import shorten
+from bot.compose.wording import LONGEST_TITLE
+from bot.text import counted, shorten
 
 Render = Callable[[View], str]
 Size = Callable[[str], int]
@@ -115,7 +115,7 @@ def _rest(story: Story, words: tuple[Words, ...]) -> str:
         return ""
     if missing <= 0:
         return "… the rest:" if story.rest_at else "…"
-    return f"… and {count(missing, 'more post')}{':' if story.rest_at else ''}"
+    return f"… and {counted(missing, 'more post')}{':' if story.rest_at else ''}"
 
 
 def _bare_story(story: Story, step: int) -> Story:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.compose.told import Told
-from bot.compose.wording import LONGEST_TITLE, Tamer, count
+from bot.compose.wording import LONGEST_TITLE, Tamer
 from bot.model import Alert, Batch, Entry, Limits
-from bot.text import one_line, shorten, title_of_posts
+from bot.text import counted, one_line, shorten, title_of_posts
 
 _REPLY = "Re: "
 _SHORTEST = 12
@@ -46,8 +46,8 @@ def change(told: Told) -> str:
     if not grown:
         return "changed"
     if grown.new:
-        return f"+{count(len(grown.new), 'post')}"
-    return f"{len(grown.edited)} edited" if grown.edited else f"{count(len(grown.removed), 'post')} removed"
+        return f"+{counted(len(grown.new), 'post')}"
+    return f"{len(grown.edited)} edited" if grown.edited else f"{counted(len(grown.removed), 'post')} removed"
 
 
 def _of_one(told: Told, tame: Tamer, limits: Limits) -> str:
@@ -65,7 +65,7 @@ def _of_one(told: Told, tame: Tamer, limits: Limits) -> str:
 def _end(told: Told, mail: bool) -> str:
     if told.event != "new":
         return f" ({change(told)})"
-    return f" ({count(told.posts, 'post')})" if mail and told.posts else ""
+    return f" ({counted(told.posts, 'post')})" if mail and told.posts else ""
 
 
 def _with_end(line: str, end: str, limit: int) -> str:
@@ -75,7 +75,7 @@ def _with_end(line: str, end: str, limit: int) -> str:
 
 def _of_several(told: Sequence[Told], tame: Tamer) -> str:
     new = "new " if all(one.event == "new" for one in told) else ""
-    threads = count(len({one.thread for one in told}), f"{new}thread")
+    threads = counted(len({one.thread for one in told}), f"{new}thread")
     authors = len({one.feed.id for one in told})
-    whose = tame.name(told[0].author) if authors == 1 else count(authors, "author")
+    whose = tame.name(told[0].author) if authors == 1 else counted(authors, "author")
     return f"{threads} by {whose}" if whose else threads

@@ -14,14 +14,14 @@ from bot.compose.edits import reworded
 from bot.compose.room import fair_share, weight, within
 from bot.compose.titles import change, thread_title
 from bot.compose.told import Told
-from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, count, isolated
+from bot.compose.wording import LONGEST_LINE, LONGEST_TITLE, Tamer, clipped, isolated
 from bot.facts import Facts, facts_of, reading_time
 from bot.growth import Growth
 from bot.language import language_name
 from bot.model import Batch, Delivery, Form, Media, Post
 from bot.numbering import incomplete
 from bot.summary import Summary, highlights, preview
-from bot.text import LONGEST_POST, one_line, shorten, split_links, words_of
+from bot.text import LONGEST_POST, counted, one_line, shorten, split_links, words_of
 from bot.times import in_words
 
 MAY_REPEAT = "This may repeat an earlier notice: whether that one arrived is not known."
@@ -220,7 +220,7 @@ def _byline(told: Told, facts: Facts, frame: Frame) -> Iterator[str]:
     if told.entry.published is not None:
         yield in_words(told.entry.published, frame.zone)
     if told.entry.whole or told.entry.post_count:
-        yield count(told.posts, "post")
+        yield counted(told.posts, "post")
     if told.entry.whole and facts.minutes:
         yield reading_time(facts.minutes)
     if facts.language not in ("", "en"):  # the notices are in English: that is what a reader expects
@@ -257,15 +257,15 @@ def _grown(told: Told, frame: Frame) -> str:
     since = f" since {in_words(before, frame.zone)}" if before else ""
     if not grown:
         return f"This thread has changed{since}."
-    return f"{', '.join(_counted(grown))}{since}."
+    return f"{', '.join(_changed(grown))}{since}."
 
 
-def _counted(grown: Growth) -> Iterator[str]:
+def _changed(grown: Growth) -> Iterator[str]:
     """`2 new posts`, `1 found in the middle`, `3 edited`. What was found there need not be new: it was missing here."""
     if grown.appended:
-        yield count(len(grown.appended), "new post")
+        yield counted(len(grown.appended), "new post")
     if found := len(grown.inserted):
-        yield f"{found if grown.appended else count(found, 'post')} found in the middle"
+        yield f"{found if grown.appended else counted(found, 'post')} found in the middle"
     if grown.edited:
         yield f"{len(grown.edited)} edited"
     if grown.removed:
@@ -403,12 +403,12 @@ def _linked(texts: Iterable[str]) -> Iterator[str]:
 def _pictures(facts: Facts, tame: Tamer, *, in_words: bool) -> str:
     """`3 images, 1 video; the first: A bridge in fog`. Where each is told in words already, only how many they are."""
     kinds = ((facts.images, "image"), (facts.videos, "video"))
-    counted = ", ".join(count(number, kind) for number, kind in kinds if number)
+    numbers = ", ".join(counted(number, kind) for number, kind in kinds if number)
     several = facts.images + facts.videos > 1
     if in_words:
-        return counted if several else ""
+        return numbers if several else ""
     alt = isolated(tame.line(facts.first_image.alt, LONGEST_LINE)) if facts.first_image else ""
-    return f"{counted}{'; the first' if several else ''}: {alt}" if counted and alt else counted
+    return f"{numbers}{'; the first' if several else ''}: {alt}" if numbers and alt else numbers
 
 
 def _picture(told: Told, frame: Frame) -> str:
@@ -462,7 +462,7 @@ def _row_facts(told: Told, frame: Frame) -> Iterator[str]:
     if told.entry.published is not None:
         yield in_words(told.entry.published, frame.zone)
     if told.posts:
-        yield count(told.posts, "post")
+        yield counted(told.posts, "post")
 
 
 def _alerts(batch: Batch, tame: Tamer) -> View:

@@ -18,11 +18,6 @@ LONGEST_TITLE = 300
 LONGEST_LINE = 400
 
 
-def count(number: int, what: str) -> str:
-    """`1 post`, `2 posts`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def isolated(text: str) -> str:
     """A piece of foreign text inside a line of ours: Arabic or Hebrew in it turns nothing that stands round it."""
     return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(char) in ("R", "AL", "AN") for char in text) else text

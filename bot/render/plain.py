@@ -11,7 +11,7 @@ from dataclasses import replace
 from bot.markdown import link, literal, prose
 from bot.model import Author, Entry, Media, Post
 from bot.render.look import Look
-from bot.text import clean, json_document, one_line, warning_of
+from bot.text import clean, counted, json_document, one_line, warning_of
 from bot.times import moment, rfc3339
 
 
@@ -57,8 +57,7 @@ def as_markdown(entry: Entry, look: Look) -> str:
 
 
 def _heading(entry: Entry, look: Look) -> str:
-    posts = "1 post" if len(entry.posts) == 1 else f"{len(entry.posts)} posts"
-    about = f"{entry.author.label}, {moment(entry.published, look.zone)}, {posts}"
+    about = f"{entry.author.label}, {moment(entry.published, look.zone)}, {counted(len(entry.posts), 'post')}"
     return f"{entry.title}\n{about}\n{entry.url}"
 
 

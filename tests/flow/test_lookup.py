@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.commands.listing import outbox_rows
 from bot.lookup import known_thread
-from bot.model import Changes, FeedState, Known
+from bot.model import Changes, Delivery, FeedState, Known
+from bot.settings import Settings
 from bot.stores.memory import MemoryStore
 from tests.fakes import START, World
 
@@ -63,3 +65,16 @@ async def test_the_first_name_counts(store):
 
     assert found is not None
     assert found[1].key == "tag:bob,1"
+
+
+async def test_the_outbox_says_that_a_notice_waits_for_its_thread(store, tmp_path):
+    """Its time is the latest one, not the earliest."""
+    row = Delivery(id="d", batch="d", feed_id="fake:ann", entry_key="1", channel="me", created_at=START, due_at=START)
+    known = Known(feed_id="fake:ann", key="1", url="", state="waiting", first_seen=START)
+    await store.commit(Changes(feed_id="fake:ann", known=(known,), deliveries=(row,)))
+    channels = {"me": {"url": "json://127.0.0.1:1"}}
+    settings = Settings.model_validate({"data_dir": tmp_path, "channels": channels})
+
+    shown = await outbox_rows(store, settings)
+
+    assert shown[-1].error == "waits for its thread to be finished, or read; no longer than that"

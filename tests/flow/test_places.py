@@ -277,3 +277,17 @@ async def test_a_thread_whose_own_page_is_closed_is_read_whole_in_the_other_plac
 
     assert "beginning" not in notice.text
 
+
+
+async def test_threads_that_another_place_joins_are_told_one_by_one():
+    """A mirror takes what was written side by side for one thread, and leaves out where the second one begins."""
+    world = made()
+    await declare(world, "fake:ann", "other:ann")
+    await world.round()
+    ids = [f"208985828466066{n}" for n in range(2327, 2333)]
+    world.site.publish(ids[0], START + timedelta(minutes=70), words=OWLS, also=(*ids[1:3], *ids[4:]))
+    await world.round()
+    world.others["other"].publish(ids[3], START + timedelta(minutes=71), words=BRIDGES, also=tuple(ids[4:]))
+    await world.round()
+
+    assert events(world) == ["new", "new"]

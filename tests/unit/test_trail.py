@@ -55,6 +55,14 @@ def test_a_delivery_that_waits_says_for_what():
     assert said(KNOWN, row)[-1] == "to be sent to channel me, not before this time: quiet hours"
 
 
+def test_the_notice_of_a_thread_that_is_being_written_goes_out_sooner_than_it_is_due():
+    """As soon as the thread is finished."""
+    known = replace(KNOWN, state="waiting", version=1)
+    row = replace(ROW, due_at=START + timedelta(hours=1))
+
+    assert said(known, row)[-1] == "to be sent to channel me, at this time at the latest"
+
+
 def test_what_changed_between_versions_is_counted():
     """New, inserted, edited and removed posts."""
     grown = replace(ENTRY, version=2, posts=(*ENTRY.posts, Post(id="9", text="more")), read_at=START)
