@@ -44,7 +44,8 @@ def told(*threads, before=None, url=""):
         )
         for n, entry in enumerate(threads)
     )
-    message = compose(Batch(id="d", channel="me", items=items), Limits(), zone=UTC)
+    limits = Limits(html=100_000, markdown=60_000, form="mail")
+    message = compose(Batch(id="d", channel="me", items=items), limits, zone=UTC)
     return "\n".join((message.title, message.text, message.html, message.markdown, *message.links))
 
 
