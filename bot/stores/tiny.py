@@ -104,7 +104,7 @@ class TinyStore:
 
     async def close(self) -> None:
         self._closed = True
-        done = asyncio.wrap_future(self._worker.finish(self._shut))
+        done = self._worker.finish(self._shut)
         try:
             await asyncio.wait_for(asyncio.shield(done), CLOSE_LIMIT)
         except TimeoutError:
@@ -113,8 +113,7 @@ class TinyStore:
     async def _ask(self, work: Callable[[], T]) -> T:
         if self._closed:
             raise StoreError(f"the store of {self._folder} is closed")
-        # Shielded: what was asked for is done, also when whoever asked is cancelled meanwhile.
-        answer: T = await asyncio.shield(asyncio.wrap_future(self._worker.ask(work)))
+        answer: T = await self._worker.ask(work)
         return answer
 
     async def _change(self, work: Callable[[], T]) -> T:

@@ -1,15 +1,17 @@
 """One thread that does the blocking work of a store, in the order in which it was asked for.
 
-What has queued up is done as one group, so that many commits cost one wait for the disk.
+What has queued up is done as one group, so that many commits cost one wait for the disk, and their answers wake the
+event loop once.
 Does not know what the work is.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,7 +21,8 @@ GROUP = 100
 
 class _Job:
     def __init__(self, work: Callable[[], Any]) -> None:
-        self.future: Future[Any] = Future()
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
         self._work = work
         self._result: Any = None
         self._error: Exception | None = None
@@ -35,6 +38,9 @@ class _Job:
         self._error = self._error or error
 
     def answer(self) -> None:
+        """On the event loop of whoever asked, who may have given up meanwhile."""
+        if self.future.done():
+            return
         if self._error is None:
             self.future.set_result(self._result)
         else:
@@ -54,13 +60,15 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def ask(self, work: Callable[[], Any]) -> Future[Any]:
-        """Have it done. The answer comes when it is durable, with the job's own error if there is one."""
+    def ask(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Have it done, also if whoever awaits it is cancelled. The answer comes when it is durable, with the job's own
+        error if there is one.
+        """
         job = _Job(work)
         self._jobs.put(job)
         return job.future
 
-    def finish(self, work: Callable[[], Any]) -> Future[Any]:
+    def finish(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         """Have it done as the very last thing. Nothing may be asked afterwards; finishing twice is one finish."""
         if self._last is None:
             self._last = _Job(work)
@@ -73,7 +81,7 @@ class Worker:
             if jobs[-1] is self._last:
                 self._do_group(jobs[:-1])
                 self._last.attempt()
-                self._last.answer()
+                _answer([self._last])
                 return
             self._do_group(jobs)
 
@@ -91,8 +99,7 @@ class Worker:
             self._do(jobs)
         except Exception as e:  # noqa: BLE001  # nothing of the group was saved
             self._do_apart(jobs, e)
-        for job in jobs:
-            job.answer()
+        _answer(jobs)
 
     def _do(self, jobs: list[_Job]) -> None:
         with self.batch():
@@ -109,3 +116,15 @@ class Worker:
                 self._do([job])
             except Exception as e:  # noqa: BLE001  # whoever asked gets it
                 job.fail(e)
+
+
+def _answer(jobs: Iterable[_Job]) -> None:
+    """Give the answers on the event loops that they were asked for on. A loop that is closed asks no more."""
+    for loop, some in groupby(jobs, key=lambda job: job.loop):
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_give, tuple(some))
+
+
+def _give(jobs: Iterable[_Job]) -> None:
+    for job in jobs:
+        job.answer()
