@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import median
 
 from bot import times
-from bot.model import Alert, ChannelState, Delivery, Feed, FeedState, Known, Trouble
+from bot.model import Alert, ChannelState, Delivery, Feed, FeedState, Trouble
 from bot.routing import delivery_id
 
 NETWORK = "network"
@@ -135,15 +135,12 @@ def queued(tellings: Iterable[Telling], channels: Iterable[str], now: datetime) 
     return tuple(rows)
 
 
-def patience(threads: Iterable[Known], silence: timedelta) -> timedelta | None:
+def patience(published: Sequence[tuple[datetime, datetime]], silence: timedelta) -> timedelta | None:
     """How long after their newest thread an author is silent; None where that cannot be said.
 
-    That is so with few threads, and where the author had been silent for as long when we first saw that thread.
+    `published`: see `Store.dates`. It cannot be said with few threads, nor where the author had been silent for as long
+    when we first saw the newest.
     """
-    published = sorted(
-        ((k.published, k.first_seen) for k in threads if k.published is not None and k.state != "duplicate"),
-        reverse=True,
-    )
     if len(published) < FEWEST_KNOWN:
         return None
     latest = [at for at, _ in published[:LATEST]]

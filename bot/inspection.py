@@ -146,8 +146,8 @@ class Inspector:
         """How long the author may be silent; worked out anew for each newest thread only."""
         newest, _ = self._patience.get(feed.id, (None, None))
         if newest != state.newest_at:
-            threads = await self._store.threads(feed.id)
-            self._patience[feed.id] = state.newest_at, alerts.patience(threads, self._rules.silence)
+            dates = await self._store.dates(feed.id)
+            self._patience[feed.id] = state.newest_at, alerts.patience(dates, self._rules.silence)
 
     def _learn(self, seen: alerts.Seen, decision: alerts.Decision) -> None:
         self._failing |= {feed.id for feed, state in seen.feeds if alerts.failing(state, self._rules)}

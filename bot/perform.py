@@ -297,7 +297,8 @@ async def _poll(order: orders.Poll, app: App, *, running: bool) -> orders.RoundU
         else:
             ended = await app.once().round(who.feed_ids, by_hand=by_hand)
     # A runner beside us may have looked at some of them in the meantime: its looks count as well.
-    polled = _merged(who.feed_ids, (*looks, *(look for look in ended.polled if look not in looks)))
+    heard = set(map(id, looks))
+    polled = _merged(who.feed_ids, (*looks, *(look for look in ended.polled if id(look) not in heard)))
     done = await _round_up(app, who, failed=failed, polled=polled, sends=sends, stranded=stranded)
     return replace(done, changed=tuple(_looked(one) for one in again if one.outcome in ("grown", "gone")))
 

@@ -296,6 +296,12 @@ class Store(Protocol):
         """Every known thread (of one feed), the newest first by `published`, then by key."""
         ...
 
+    async def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
+        """When each thread of a feed was published and first seen, the newest first; without those that are told as
+        another, and those that bear no time.
+        """
+        ...
+
     async def next_due(self) -> NextDue:
         """When there is work again: polls, looks, and for each channel its next delivery.
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.errors import StoreError
 from bot.model import (
@@ -37,7 +37,7 @@ from bot.model import (
 )
 from bot.stores import backups, codec, moving, rules
 from bot.stores.archive import Archive
-from bot.stores.codec import from_ms, join_id, split_id, to_ms
+from bot.stores.codec import Shape, from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
 from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
 from bot.stores.journal import JournalStorage
@@ -45,6 +45,8 @@ from bot.stores.migrations import MIGRATIONS
 from bot.stores.pruning import Bounds, Part, Step
 from bot.stores.snapshot import damaged
 from bot.stores.table import Database, JournalTable
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +56,7 @@ class Ledger:
 
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
+        self._values: dict[tuple[str, str], tuple[str, Any]] = {}
         self._archive = Archive(folder / "archive", files)
         path = folder / "store.json"
         try:
@@ -116,6 +119,7 @@ class Ledger:
                 self._table(DELIVERIES).delete(delivery.id)
         self._table(STATES).delete(feed_id)
         self._table(FEEDS).delete(feed_id)
+        self._values.clear()
 
     def set_paused(self, feed_id: str, paused: bool) -> None:
         feed = self._feed(feed_id)
@@ -329,6 +333,12 @@ class Ledger:
         doc_ids = self._texts(THREADS) if feed_id is None else self._index.threads.get(feed_id, ())
         return rules.newest_first(self._thread(doc_id) for doc_id in doc_ids)
 
+    def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
+        """As `rules.dates`, of documents: an inspection asks it of every silent author."""
+        found = (self._there(THREADS, doc_id) for doc_id in self._index.threads.get(feed_id, ()))
+        dated = [(d["published"], d["seen"]) for d in found if "published" in d and d["state"] != "duplicate"]
+        return tuple((from_ms(published), from_ms(seen)) for published, seen in sorted(dated, reverse=True))
+
     def next_due(self) -> NextDue:
         poll, look = self._index.next_poll(), self._index.next_look()
         return NextDue(
@@ -440,16 +450,31 @@ class Ledger:
         return document
 
     def _feed_there(self, feed_id: str) -> Feed:
-        return codec.FEED.decode(self._there(FEEDS, feed_id), id=feed_id)
+        return self._read(codec.FEED, FEEDS, feed_id, id=feed_id)
 
     def _feed(self, feed_id: str) -> Feed | None:
         return self._feed_there(feed_id) if feed_id in self._texts(FEEDS) else None
 
     def _state(self, feed_id: str) -> FeedState:
-        return codec.STATE.decode(self._document(STATES, feed_id) or {}, feed_id=feed_id)
+        if feed_id not in self._texts(STATES):
+            return FeedState(feed_id=feed_id)
+        return self._read(codec.STATE, STATES, feed_id, feed_id=feed_id)
 
     def _subscription(self, doc_id: str) -> Subscription:
-        return codec.SUBSCRIPTION.decode(self._there(SUBSCRIPTIONS, doc_id))
+        return self._read(codec.SUBSCRIPTION, SUBSCRIPTIONS, doc_id)
+
+    def _read(self, shape: Shape[T], table: str, doc_id: str, **in_id: str) -> T:
+        """A value of a small table that is asked for at each look: decoded once for each text that it has.
+
+        Whoever gets it shares it. By its type a cursor is not to be changed.
+        """
+        text = self._texts(table)[doc_id]
+        found = self._values.get((table, doc_id))
+        if found is not None and found[0] is text:
+            return found[1]  # type: ignore[no-any-return]
+        value = shape.decode(json.loads(text), **in_id)
+        self._values[table, doc_id] = text, value
+        return value
 
     def _thread(self, doc_id: str) -> Known:
         feed_id, key = split_id(doc_id)

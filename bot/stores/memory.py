@@ -301,6 +301,9 @@ class MemoryStore:
     async def threads(self, feed_id: str | None = None) -> tuple[Known, ...]:
         return rules.newest_first(known for known in self._threads.values() if feed_id in (None, known.feed_id))
 
+    async def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
+        return rules.dates(known for known in self._threads.values() if known.feed_id == feed_id)
+
     async def next_due(self) -> NextDue:
         return NextDue(
             feeds=min((due for due, _ in self._polls()), default=None),

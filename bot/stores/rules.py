@@ -239,6 +239,12 @@ def newest_first(threads: Iterable[Known]) -> tuple[Known, ...]:
     return tuple(sorted(threads, key=_age))
 
 
+def dates(threads: Iterable[Known]) -> tuple[tuple[datetime, datetime], ...]:
+    """As `Store.dates`."""
+    dated = ((k.published, k.first_seen) for k in threads if k.published is not None and k.state != "duplicate")
+    return tuple(sorted(dated, reverse=True))
+
+
 def newest_found(found: Iterable[Found]) -> tuple[Found, ...]:
     """In the same order."""
     return tuple(sorted(found, key=lambda found: _age(found.entry)))

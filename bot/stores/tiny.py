@@ -234,6 +234,9 @@ class TinyStore:
     async def threads(self, feed_id: str | None = None) -> tuple[Known, ...]:
         return await self._ask(lambda: self._ledger.threads(feed_id))
 
+    async def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
+        return await self._ask(lambda: self._ledger.dates(feed_id))
+
     async def next_due(self) -> NextDue:
         return await self._ask(self._ledger.next_due)
 

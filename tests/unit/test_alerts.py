@@ -10,6 +10,7 @@ import pytest
 from bot import alerts
 from bot.alerts import Rules, Seen, decide
 from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Trouble
+from bot.stores.rules import dates
 from tests.fakes import START
 
 RULES = Rules(channels=("me",), after=3)
@@ -317,25 +318,25 @@ def test_patience_is_four_usual_gaps_and_never_less_than_the_setting():
     daily = [thread(n, n) for n in range(12)]
     weekly_now_daily_once = [*weekly[:10], *(thread(99 + n, 70 + n) for n in range(40))]
 
-    assert alerts.patience(weekly_now_daily_once, 7 * DAY) == 28 * DAY
-    assert alerts.patience(weekly, 7 * DAY) == 28 * DAY
-    assert alerts.patience(daily, 7 * DAY) == 7 * DAY
+    assert alerts.patience(dates(weekly_now_daily_once), 7 * DAY) == 28 * DAY
+    assert alerts.patience(dates(weekly), 7 * DAY) == 28 * DAY
+    assert alerts.patience(dates(daily), 7 * DAY) == 7 * DAY
 
 
 def test_with_few_threads_nothing_is_usual():
     """Four threads, or duplicates, or threads without a time, tell nothing."""
     four = [thread(n, n) for n in range(4)]
 
-    assert alerts.patience(four, 7 * DAY) is None
-    assert alerts.patience([*four, thread(5, 5, state="duplicate")], 7 * DAY) is None
-    assert alerts.patience([*four, replace(thread(5, 5), published=None)], 7 * DAY) is None
+    assert alerts.patience(dates(four), 7 * DAY) is None
+    assert alerts.patience(dates([*four, thread(5, 5, state="duplicate")]), 7 * DAY) is None
+    assert alerts.patience(dates([*four, replace(thread(5, 5), published=None)]), 7 * DAY) is None
 
 
 def test_who_was_silent_when_we_came_is_not_told():
     """Following somebody who stopped years ago is no alarm."""
     old = [thread(n, 900 + n, first_seen=START) for n in range(9)]
 
-    assert alerts.patience(old, 7 * DAY) is None
+    assert alerts.patience(dates(old), 7 * DAY) is None
 
 
 def silent(days=10.0, *, answered=0.0, **more):
