@@ -25,6 +25,7 @@ from bot.sources.threadreader_pages import (
     Listing,
     ThreadPage,
     is_cut,
+    marks_of,
     parse_listing,
     parse_thread,
     thread_url,
@@ -118,9 +119,12 @@ class ThreadReader:
         answer = await self._http.get(url, feed_id=feed.id, headers=headers)
         if answer.status == 304 and headers:
             return NotModified(cursor=bookmark.allowed().cursor())
+        marks = marks_of(answer.body)
+        if bookmark.shows(marks, now):
+            return NotModified(cursor=bookmark.allowed().read_again(answer.headers).cursor())
         page = self._listing(answer, feed.id, feed.author)
         # Half a page with the whole one's ETag would be answered 304 from then on, and the other half never be read.
-        bookmark = bookmark.allowed().read_at(now, {} if is_cut(answer.body) else answer.headers)
+        bookmark = bookmark.allowed().read_at(now, {} if is_cut(answer.body) else answer.headers, marks)
         bookmark = bookmark.seen(entry.key for entry in page.entries)
         return Fetched(entries=page.entries, cursor=bookmark.cursor(), older=page.older, author=page.author)
 
@@ -200,11 +204,12 @@ class ThreadReader:
 class Bookmark:
     """What is in the cursor.
 
-    `validators` and since when they are the same, the newest `threads` known (a way in if the author page is refused),
-    and when the author page was last refused.
+    `validators` and `marks` (see `marks_of`) of the author page, and since when they are the same; the newest `threads`
+    known (a way in if the author page is refused), and when the author page was last refused.
     """
 
     validators: Mapping[str, Json] | None = None
+    marks: str = ""
     since: datetime | None = None
     threads: tuple[str, ...] = ()
     refused_at: datetime | None = None
@@ -215,6 +220,7 @@ class Bookmark:
         validators = cursor.get("validators")
         return cls(
             validators=validators if isinstance(validators, dict) else None,
+            marks=stored.text_in(cursor.get("marks")),
             since=stored.time_in(cursor.get("since")),
             threads=stored.texts_in(cursor.get("threads"), _is_key),
             refused_at=stored.time_in(cursor.get("refused_at")),
@@ -224,7 +230,8 @@ class Bookmark:
         """As JSON, without what is empty."""
         values: dict[str, Json] = {
             "validators": dict(self.validators or {}),
-            "since": self.since.isoformat() if self.since and self.validators else "",
+            "marks": self.marks,
+            "since": self.since.isoformat() if self.since and (self.validators or self.marks) else "",
             "threads": list(self.threads),
             "refused_at": self.refused_at.isoformat() if self.refused_at else "",
         }
@@ -235,6 +242,10 @@ class Bookmark:
         fresh = conditional.may_be_sent(self.since, now)
         return self.validators or {} if fresh else {}
 
+    def shows(self, marks: str, now: datetime) -> bool:
+        """Whether a page with these marks was read already, and not so long ago that it is read again in any case."""
+        return bool(marks) and marks == self.marks and conditional.may_be_sent(self.since, now)
+
     def is_refused(self, now: datetime) -> bool:
         """Whether the author page was refused so lately that it is not asked again."""
         # A time ahead is a clock that was wrong.
@@ -242,15 +253,21 @@ class Bookmark:
 
     def refused(self, now: datetime) -> Bookmark:
         """The author page was refused: what was read from it is no base for a conditional request."""
-        return replace(self, refused_at=now, validators=None, since=None)
+        return replace(self, refused_at=now, validators=None, marks="", since=None)
 
     def allowed(self) -> Bookmark:
         """The author page answered."""
         return replace(self, refused_at=None)
 
-    def read_at(self, now: datetime, headers: Mapping[str, str]) -> Bookmark:
+    def read_at(self, now: datetime, headers: Mapping[str, str], marks: str) -> Bookmark:
         """The author page was read whole, with these headers."""
-        return replace(self, validators=conditional.validators(headers), since=now)
+        return replace(self, validators=conditional.validators(headers), marks=marks, since=now)
+
+    def read_again(self, headers: Mapping[str, str]) -> Bookmark:
+        """The author page came once more. An ETag that is new while the cards are the same is that of a token in the
+        page: it is not sent, and not written down anew at each look.
+        """
+        return self if conditional.validators(headers) == self.validators else replace(self, validators=None)
 
     def seen(self, keys: Iterable[str]) -> Bookmark:
         """The newest of what was known and of `keys` are the ways in."""

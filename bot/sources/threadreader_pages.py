@@ -6,6 +6,7 @@ time is in its id. A page is recognised or refused: one that is not understood n
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -145,6 +146,18 @@ def user_url(base_url: str, handle: str) -> str:
 def is_cut(body: bytes) -> bool:
     """Whether the page stops before its end: a server that fails midway may still end its answer properly."""
     return re.search(rb"</(?:html|body)\b", body[-4096:], re.IGNORECASE) is None
+
+
+def marks_of(body: bytes) -> str:
+    """A short mark of what stands from the first card of an author's page to the last; "" of one without any.
+
+    Around the cards a page may be new in each answer (the tokens of its forms), so that neither its ETag nor all of it
+    is ever the same. 0.05 ms, where reading the page takes 3.
+    """
+    start = body.find(b"/thread/")
+    words = (b"/thread/", b" tweets", b" posts", b"content-tweet", b"card-tweets")
+    end = max(body.rfind(word, start) for word in words)
+    return hashlib.sha256(body[start:end]).hexdigest()[:20] if 0 <= start < end and not is_cut(body) else ""
 
 
 # -- recognising ----------------------------------------------------------------------------------

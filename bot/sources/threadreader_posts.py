@@ -86,7 +86,8 @@ class _Reader(Walker):
 
     def say(self, words: str) -> None:
         """Add text as a browser shows it: a line break in the source is a blank, and none follows a <br>."""
-        words = BLANKS.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], words)
+        if "\n" in words or "\r" in words:
+            words = BLANKS.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], words)
         if self._eats_blank:
             words = words.lstrip(BLANK)
         if not words:

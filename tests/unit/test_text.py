@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model import Media, Post
-from bot.text import (
+from bot.text import (  # the parts of a title: what is decided by the first lines alone
+    _found_in,
+    _lines,
     clean,
     is_web_link,
     json_document,
@@ -320,3 +322,13 @@ def test_a_link_is_made_of_clean_text() -> None:
     """Found by fuzzing: an address that stands for itself brought marks without end into a notice."""
     assert not is_web_link("https://z" + "\u0301" * 50 + ".example")
     assert is_web_link("https://bücher.example/ở")
+
+
+_WORDS = ("Okay. ", "So. ", "a thread ", "1/ ", "https://example.org/long/path ", "Mr. ", "👇 ", "日本語。", "word ")
+PIECES = st.sampled_from([*"ab.!?…“”’\"«»\n ", *_WORDS])
+
+
+@given(st.lists(PIECES, max_size=200).map("".join))
+def test_a_title_is_found_near_the_beginning_as_in_the_whole_text(text):
+    """What is further on than a title is long changes nothing."""
+    assert title_of(text) == (_found_in(text, 100) or shorten(" ".join(_lines(text)), 100))

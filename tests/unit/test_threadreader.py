@@ -766,7 +766,52 @@ async def test_author_page_is_back(source, clock):
         fetched = await reader.fetch(FEED, cursor)
 
         assert (fetched.entries, fetched.partial) == (first.entries, False)
-        assert fetched.cursor == first.cursor
+        assert {**fetched.cursor, "since": ""} == {**first.cursor, "since": ""}
+
+
+def with_token(page, token):
+    """The page as a site sends it that writes a fresh token into each answer."""
+    return ok(page.replace("</head>", f'<meta name="csrf-token" content="{token}"></head>'), ETag=f'"{token}"')
+
+
+async def twice(source, clock, again, **passes):
+    """What a second look finds, some time later, after LISTING, at a site whose answers are never the same."""
+    async with site(**{"user/PolarPetra": with_token(LISTING, "first")}) as s:
+        reader = source(s.url)
+        first = await reader.fetch(FEED, {})
+        s.answers["/user/PolarPetra"] = with_token(again, "second")
+        clock.passes(**(passes or {"hours": 1}))
+        return first, await reader.fetch(FEED, first.cursor)
+
+
+async def test_a_page_of_which_only_a_token_is_new(source, clock):
+    """Its cards are the same, so there is nothing to read; its ETag says nothing, and is not written down again."""
+    assert "</head>" in LISTING
+    first, again = await twice(source, clock, LISTING)
+
+    assert isinstance(again, NotModified)
+    assert again.cursor == {name: value for name, value in first.cursor.items() if name != "validators"}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param(author_page(PETRA, "".join(listed_card(thread(n)) for n in (4, 3, 2, 1))), id="a new thread"),
+        pytest.param(author_page(PETRA, "".join(listed_card(thread(n)) for n in (3, 2))), id="one less"),
+        pytest.param(LISTING.replace(" tweets", "1 tweets"), id="more posts in each"),
+        pytest.param("1 tweets".join(LISTING.rsplit(" tweets", 1)), id="more posts in the last one"),
+    ],
+)
+async def test_a_page_whose_cards_are_others(source, clock, again):
+    """It is read."""
+    assert again != LISTING
+
+    assert isinstance((await twice(source, clock, again))[1], Fetched)
+
+
+async def test_a_page_that_is_the_same_for_long_is_read_again(source, clock):
+    """What one version of this program did not see in it, the next one may."""
+    assert isinstance((await twice(source, clock, LISTING, days=30))[1], Fetched)
 
 
 async def test_way_in_is_gone(source):
