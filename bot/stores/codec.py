@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from bot.errors import StoreError
 from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription, Trouble
 
-SCHEMA = 3
+SCHEMA = 4
 """Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

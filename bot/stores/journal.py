@@ -28,6 +28,7 @@ from bot.stores.files import Files, reason, removed
 from bot.stores.records import (
     Journal,
     Loaded,
+    changed_part,
     generations,
     holds_changes,
     journal_path,
@@ -88,8 +89,11 @@ class _Change:
         """Its part of the journal's record."""
         if self.doc_id is None:
             return f"[{encode(self.table)}]"
-        document = "" if self.after is None else f",{self.after}"
-        return f"[{encode(self.table)},{encode(self.doc_id)}{document}]"
+        place = f"{encode(self.table)},{encode(self.doc_id)}"
+        if self.after is None:
+            return f"[{place}]"
+        part = None if self.before is None else changed_part(self.before, self.after)
+        return f"[{place},{self.after}]" if part is None else f"[{place},{part},0]"
 
 
 class JournalStorage(Storage):
@@ -168,7 +172,7 @@ class JournalStorage(Storage):
 
     def _is_worth_it(self) -> bool:
         # A large store that a timer opens for one small commit must not be written whole each time.
-        return self._snapshot_size <= LIMIT // 4 or self._journals_size * 8 > self._snapshot_size
+        return self._snapshot_size <= LIMIT // 4 or self._journals_size * 2 > self._snapshot_size
 
     # -- commits ----------------------------------------------------------------------------------
 

@@ -52,5 +52,9 @@ def count_versions(tables: Tables) -> None:
             thread.setdefault("told", 1)
 
 
-MIGRATIONS: dict[int, Migration] = {1: begin_books, 2: count_versions}
+def allow_parts(_: Tables) -> None:
+    """3 to 4: nothing of them. From here on journals hold parts of documents, which older versions misread."""
+
+
+MIGRATIONS: dict[int, Migration] = {1: begin_books, 2: count_versions, 3: allow_parts}
 """`MIGRATIONS[n]` changes the tables of schema n into those of n + 1."""

@@ -1,8 +1,8 @@
 """The commits since a snapshot: one line each, checksummed and numbered, in a journal of their own.
 
-`store.N.journal` begins where snapshot N ends. A record is `CRC32 NUMBER [[table, id, document], …]`; numbers run on
-over all journals, so nothing can be missing unnoticed. A journal whose snapshot was not finished is replayed after
-the one before it. Does not know TinyDB.
+`store.N.journal` begins where snapshot N ends. A record is `CRC32 NUMBER [[table, id, document], …]`, with `fields, 0`
+in place of a document of which only those fields changed. Numbers run on over all journals, so nothing can be missing
+unnoticed. A journal whose snapshot was not finished is replayed after the one before it. Does not know TinyDB.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from bot.stores.files import Files, reason, removed
 from bot.stores.snapshot import Damaged, Meta, Texts, encode, read_snapshot
 
 log = logging.getLogger(__name__)
+
+Drafts = dict[tuple[str, str], dict[str, Any]]
 
 READ_TRIES = 20
 """How often a reader begins again because a writer changed the files meanwhile."""
@@ -176,8 +178,11 @@ def load(files: Files, path: Path, schema: int, *, snapshot: Path | None = None)
     there = _begun(path, meta.generation)
     if there != list(range(meta.generation, meta.generation + max(1, len(there)))):
         raise _journal_missing(path, meta, there)
+    drafts: Drafts = {}
     for generation in there:
-        _replay(files, journal_path(path, generation), generation, found, is_last=generation == there[-1])
+        _replay(files, journal_path(path, generation), generation, found, drafts, is_last=generation == there[-1])
+    for (table, doc_id), document in drafts.items():
+        found.tables[table][doc_id] = encode(document)
     return found
 
 
@@ -221,7 +226,7 @@ def _journal_missing(path: Path, meta: Meta, there: list[int]) -> Damaged:
     return Damaged(f"{lost} is missing; it holds the changes since {path} was written. Put it back.{mend}")
 
 
-def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last: bool) -> None:
+def _replay(files: Files, path: Path, generation: int, found: Loaded, drafts: Drafts, *, is_last: bool) -> None:
     """Apply the records of one journal; stop before an unfinished last one."""
     lines = files.lines(path)
     try:
@@ -242,8 +247,8 @@ def _replay(files: Files, path: Path, generation: int, found: Loaded, *, is_last
             _check_tail(path, found, line, lines, is_last=is_last)
             break
         try:
-            _apply(found.tables, changes)
-        except (TypeError, ValueError) as e:
+            _apply(found.tables, drafts, changes)
+        except (TypeError, ValueError, KeyError) as e:
             raise StoreError(
                 f"{path} is damaged at byte {found.end} (change {found.seq + 1} is none of ours). It was not changed. "
                 f"Restore the folder {path.parent} from a backup."
@@ -271,16 +276,47 @@ def _check_tail(path: Path, found: Loaded, line: bytes, rest: Iterable[bytes], *
     )
 
 
-def _apply(tables: Texts, changes: Iterable[list[Any]]) -> None:
-    """Do what one record says: `[table, id, document]`, `[table, id]` removed, `[table]` dropped."""
+def changed_part(before: str, after: str) -> str | None:
+    """The fields of a document that changed, as JSON; None where the whole document is better written.
+
+    A look at an author changes three times of twenty fields: 130 bytes in the place of 450. Only where both have the
+    same fields in the same order, so that a replay spells the document as it was.
+    """
+    old, new = json.loads(before), json.loads(after)
+    if list(old) != list(new):
+        return None
+    part = {name: value for name, value in new.items() if not _is_same(old[name], value)}
+    return encode(part) if 2 * len(part) <= len(new) else None
+
+
+def _is_same(one: object, other: object) -> bool:
+    """As JSON: True is not 1."""
+    is_like = one == other and type(one) is type(other)
+    return is_like and (not isinstance(one, list | dict) or encode(one) == encode(other))
+
+
+def _apply(tables: Texts, drafts: Drafts, changes: Iterable[list[Any]]) -> None:
+    """Do what one record says: `[table, id, document]`, `[table, id, fields, 0]` of which only those changed,
+    `[table, id]` removed, `[table]` dropped. `drafts`: documents that changed in parts, not spelled yet.
+    """
     for name, *rest in changes:
         match rest:
+            case [doc_id, part, 0]:
+                if (name, doc_id) not in drafts:
+                    drafts[name, doc_id] = json.loads(tables[name][doc_id])
+                drafts[name, doc_id].update(part)
             case [doc_id, document]:
+                drafts.pop((name, doc_id), None)
                 tables.setdefault(name, {})[doc_id] = encode(document)
             case [doc_id]:
+                drafts.pop((name, doc_id), None)
                 tables.setdefault(name, {}).pop(doc_id, None)
-            case _:
+            case []:
+                for key in [key for key in drafts if key[0] == name]:
+                    del drafts[key]
                 tables.pop(name, None)
+            case _:
+                raise ValueError(f"{len(rest)} parts")
 
 
 def load_live(files: Files, path: Path, schema: int) -> Loaded:

@@ -1933,7 +1933,7 @@ async def test_restoring_keeps_what_a_channel_waits_for(store: Store, other: Sto
         ("contents", {"feed": None}),
         ("contents", {"version": "1"}),
         ("about", {"schema": 0}),
-        ("about", {"schema": "3"}),
+        ("about", {"schema": "4"}),
     ],
 )
 async def test_restoring_refuses_what_is_none_of_ours(store: Store, other: Store, table: str, change: Any) -> None:

@@ -20,7 +20,8 @@ from tinydb.table import Document, Table
 
 from bot.errors import SchemaTooNew, StoreError, StoreReadOnly
 from bot.stores.journal import JournalStorage
-from bot.stores.records import journal_path
+from bot.stores.records import _apply, changed_part, journal_path
+from bot.stores.snapshot import encode
 from bot.stores.table import Database, JournalTable
 from tests.faulty_files import Counting, Cut, Failing, PowerCut
 
@@ -899,3 +900,54 @@ def test_swapped_journals_are_refused(path: Path) -> None:
 
     with pytest.raises(StoreError, match=r"store\.2\.journal does not begin as it must"):
         Database(path, files=Counting())
+
+
+LONG = {"a": 1, "b": "two", "c": [3], "d": {"e": 4}, "f": 5}
+
+
+@pytest.mark.parametrize(
+    ("after", "part"),
+    [
+        ({**LONG, "a": 9}, '{"a":9}'),
+        ({**LONG, "a": True}, '{"a":true}'),
+        ({**LONG, "c": [True]}, '{"c":[true]}'),
+        ({**LONG, "d": {"e": 5}, "f": 6}, '{"d":{"e":5},"f":6}'),
+        ({**LONG, "a": 0, "b": 0, "c": 0}, None),  # more than half of it
+        ({**LONG, "g": 7}, None),
+        ({"a": 1, "b": "two", "c": [3], "d": {"e": 4}}, None),
+        (dict(reversed(LONG.items())), None),
+    ],
+)
+def test_of_a_document_the_smaller_part_is_written(after, part):
+    """Where it is the same otherwise, field by field, so that a replay spells it alike."""
+    assert changed_part(encode(LONG), encode(after)) == part
+
+
+def test_parts_are_replayed(tmp_path):
+    """Over several journals, and whatever became of the document or its table between two of them."""
+    path = tmp_path / "store.json"
+    storage = JournalStorage(path)
+
+    def put(doc_id, **fields):
+        storage.change("t", [(doc_id, encode({**LONG, **fields}))])
+
+    for doc_id in ("kept", "gone", "new"):
+        put(doc_id)
+        put(doc_id, a=2)
+    storage.change("t", [("gone", None), ("new", None)])
+    put("new", b="other")
+    put("new", b="other", f=6)
+    put("kept", a=2, f=7)
+    left = {"kept": {**LONG, "a": 2, "f": 7}, "new": {**LONG, "b": "other", "f": 6}}
+
+    assert JournalStorage(path, read_only=True).texts("t") == {name: encode(one) for name, one in left.items()}
+    assert (tmp_path / "store.1.journal").read_text().count(",0]") == 5
+
+
+def test_a_part_of_what_is_not_there_is_damage(tmp_path):
+    """It is none of ours, though its checksum holds."""
+    tables: dict[str, dict[str, str]] = {}
+    with pytest.raises(KeyError):
+        _apply(tables, {}, [["t", "1", {"a": 1}, 0]])
+    with pytest.raises(ValueError, match="4 parts"):
+        _apply(tables, {}, [["t", "1", {"a": 1}, 0, 1]])
