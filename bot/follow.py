@@ -157,9 +157,9 @@ class Follower:
         before = {feed.id: feed for feed, _ in await self.store.feeds()}
         for item in declared:
             found = [one async for one in self._found(item, have.values(), failed)]
-            _unite(persons, [resolved.feed.id for _, resolved in found])
+            members = _unite(persons, [resolved.feed.id for _, resolved in found])
             # Now, not when all others were looked up: what is found meanwhile would be told in each place.
-            await self._join(persons)
+            await self._join({feed_id: persons[feed_id] for feed_id in members})
             for address, resolved in found:
                 feed = resolved.feed
                 wanted = [
@@ -217,11 +217,12 @@ class Follower:
                 await self.store.commit(diff.taken_over(known, original, rows.values(), whole, poller.clock()))
 
     async def _join(self, persons: Mapping[str, str]) -> None:
-        """Say of each declared feed whose it is."""
-        for feed, _ in await self.store.feeds():
-            if feed.person != persons.get(feed.id, feed.person):
-                async with self.poller.turn(feed.id):
-                    await self.store.join(feed.id, persons[feed.id])
+        """Say of these feeds whose they are."""
+        for feed_id, person in persons.items():
+            start = await self.store.poll_input(feed_id)
+            if start is not None and start.feed.person != person:
+                async with self.poller.turn(feed_id):
+                    await self.store.join(feed_id, person)
 
     async def _declare(self, resolved: Resolved, wanted: Iterable[Subscription]) -> None:
         """Add subscriptions; a new author begins without a first look, one who is there keeps its state."""
@@ -243,12 +244,14 @@ class Follower:
         return Resolved(feed=feed) if feed is not None else await self.find(address, item.source)
 
 
-def _unite(persons: dict[str, str], feed_ids: Sequence[str]) -> None:
+def _unite(persons: dict[str, str], feed_ids: Sequence[str]) -> list[str]:
     """Say of each of these feeds whose it is: all are one person's, with all that those of an earlier [[follow]] are.
+    Returns them all.
 
     The person is named by the first feed; an address that cannot be looked up now may stand before it.
     """
     before = {persons[feed_id] or feed_id for feed_id in feed_ids if feed_id in persons}
-    members = [feed_id for feed_id, who in persons.items() if (who or feed_id) in before]
+    members = [feed_id for feed_id, who in persons.items() if (who or feed_id) in before] if before else []
     members += [feed_id for feed_id in feed_ids if feed_id not in persons]
     persons.update(dict.fromkeys(members, members[0] if len(members) > 1 else ""))
+    return members

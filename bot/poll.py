@@ -394,6 +394,11 @@ class Poller:
     async def _concluded(
         self, start: PollInput, found: Fetched | NotModified, reading: _Reading
     ) -> tuple[Polled, Changes]:
+        if isinstance(found, NotModified) and not (reading.new or reading.old or reading.seen_again or reading.edited):
+            # Most looks end here.
+            state = schedule.held_back(reading.state, reading.not_before)
+            changes = Changes(feed_id=start.feed.id, state=state, moved_to=found.moved_to)
+            return Polled(feed_id=start.feed.id, outcome="not modified"), changes
         now = self.clock()
         settle = self.router.settle(start.feed.id, start.subscriptions)
         changes = await self._announced(start, reading, reading.new, settle)

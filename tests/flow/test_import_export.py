@@ -232,7 +232,7 @@ async def test_an_export_in_a_pipe(filled, tmp_path):
     document = json.loads(out.out)
 
     assert document["keepcurrent"] == 1
-    assert document["about"]["store"] == {"schema": 3}
+    assert document["about"]["store"] == {"schema": 4}
     assert len(document["feeds"]) == 1
     assert "kept text" in out.err
 
@@ -325,7 +325,7 @@ async def test_what_the_new_settings_lack_is_told(filled, other, site, recorder)
         ('{"keepcurrent":1,\n"feeds":{\n"a":{}', "it is cut"),
         ('{"keepcurrent":1,\n"feeds":{\n"a":{"b":\n}}\n', "line 3 is damaged"),
         ('{"keepcurrent":1,\n"about":{\n"store":{"schema":3}\n},\n', "it is cut"),
-        ('{"keepcurrent":1,\n"about":{\n"store":{"schema":4}\n}}\n', "newer version"),
+        ('{"keepcurrent":1,\n"about":{\n"store":{"schema":5}\n}}\n', "newer version"),
         ('{"keepcurrent":9}', "newer version"),
         ("<html></html>", "nothing that can be imported"),
     ],
