@@ -1,0 +1,130 @@
+"""Pure: the pages of the stand-in site, made up here: author pages, thread pages and feeds of the same threads.
+
+In the markup that Thread Reader has in 2026, by the makers of the demo's site, at the size of real pages: 70 kB an
+author, 36 kB a thread, 20 kB a feed. Serves nothing.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from html import escape
+from typing import Final
+
+from bot.demo import site as demo
+
+THREADS: Final = 20
+"""On an author's page, and in a feed."""
+POSTS: Final = 24
+"""Of a thread's own page."""
+_SHOWN: Final = 3
+_POST_OF_CARD, _POST_OF_THREAD, _POST_OF_FEED = 890, 950, 660
+_FIRST_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
+_NUMBER = "777777"
+"""Stands in a template where the author's six digits go."""
+_TOKEN = "t" * 86
+"""Stands where a fresh token goes, as long as the one of a Rails page."""
+_LETTERS: Final = "eeeeeetttttaaaaoooiiinnnsshhrrdlucmfwypvbgk"
+
+
+def handle(number: int) -> str:
+    """The name of the author of that number, always as long."""
+    return f"author{number:06d}"
+
+
+def key(number: int, thread: int) -> str:
+    """The id of an author's thread; threads are counted from the oldest, one a day."""
+    return f"{_prefix(thread)}{number:06d}"
+
+
+def _prefix(thread: int) -> str:
+    # A million ids are a quarter of a millisecond, so that the author's number does not change the time.
+    return demo.snowflake(_FIRST_DAY + timedelta(days=thread))[:-6]
+
+
+def author_page(number: int, news: int = 0, token: str = "") -> bytes:
+    """`/user/NAME` when so many threads have come since the first day of the benchmark."""
+    return _filled(_author_template(news), number, token)
+
+
+def feed(number: int, news: int = 0) -> bytes:
+    """The same threads as RSS 2.0."""
+    return _filled(_feed_template(news), number)
+
+
+def thread_page(number: int, thread: int) -> bytes:
+    """`/thread/ID.html`."""
+    return _filled(_thread_template(thread), number)
+
+
+def thread_of(id_: str) -> tuple[int, int] | None:
+    """Whose thread an id is, and its place; None for one that there is not."""
+    written = _FIRST_DAY - timedelta(hours=1)
+    ms = (int(id_) >> 22) + 1_288_834_974_657
+    day = (datetime.fromtimestamp(ms / 1000, UTC) - written).days
+    return (int(id_[-6:]), day) if day >= 0 and key(int(id_[-6:]), day) == id_ else None
+
+
+def _filled(template: bytes, number: int, token: str = "") -> bytes:
+    body = template.replace(_NUMBER.encode(), f"{number:06d}".encode())
+    return body.replace(_TOKEN.encode(), token.encode(), 1) if token else body
+
+
+@lru_cache(maxsize=64)
+def _author_template(news: int) -> bytes:
+    newest = range(THREADS + news - 1, news - 1, -1)
+    cards = "".join(demo.card(_thread(one, _SHOWN, _POST_OF_CARD)) for one in newest)
+    page = demo.author_page(_author(), cards)
+    return page.replace("<head>", f'<head>\n<meta name="csrf-token" content="{_TOKEN}">', 1).encode()
+
+
+@lru_cache(maxsize=256)
+def _thread_template(thread: int) -> bytes:
+    more = [_thread(one, _SHOWN, 120) for one in range(max(thread - 6, 0), thread)]
+    return demo.thread_page(_thread(thread, POSTS, _POST_OF_THREAD), more).encode()
+
+
+@lru_cache(maxsize=64)
+def _feed_template(news: int) -> bytes:
+    items = "".join(_item(one) for one in range(THREADS + news - 1, news - 1, -1))
+    name = handle(int(_NUMBER))
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel>'
+        f"<title>{name}</title><link>https://site.example/user/{name}</link><description>Threads</description>\n"
+        f"{items}</channel></rss>\n"
+    ).encode()
+
+
+def _item(thread: int) -> str:
+    made = _thread(thread, 1, _POST_OF_FEED)
+    written = _FIRST_DAY + timedelta(days=thread)
+    text = made.posts[0].text
+    return (
+        f"<item><title>{escape(text[:80])}</title><link>https://site.example/thread/{made.key}.html</link>"
+        f'<guid isPermaLink="false">{made.key}</guid><pubDate>{written:%a, %d %b %Y %H:%M:%S +0000}</pubDate>'
+        f"<description>{escape(f'<p>{text}</p>')}</description></item>\n"
+    )
+
+
+def _author() -> demo.SampleAuthor:
+    return demo.SampleAuthor(handle=handle(int(_NUMBER)), name="An Author", twitter_id="9" + _NUMBER)
+
+
+def _thread(thread: int, posts: int, length: int) -> demo.SampleThread:
+    prefix = _prefix(thread)
+    made = tuple(demo.SamplePost(id=_post_id(prefix, at), text=_text(thread * 100 + at, length)) for at in range(posts))
+    return demo.SampleThread(author=_author(), posts=made)
+
+
+def _post_id(prefix: str, place: int) -> str:
+    return f"{int(prefix) + place}{_NUMBER}"
+
+
+@lru_cache(maxsize=4096)
+def _text(seed: int, length: int) -> str:
+    """Words of no language, the same each time, shared out over the letters as in English."""
+    chance = random.Random(seed)
+    words = ("".join(chance.choices(_LETTERS, k=chance.randint(1, 9))) for _ in range(length // 2))
+    return re.sub(r"\s+\S*$", ".", " ".join(words)[:length]).capitalize()
