@@ -21,6 +21,12 @@ ROWS = {
     "token": "rounds:token",
     "first": "rounds:first",
     "news": "rounds:news",
+    "large": "large:large",
+    "latency": "latency:latency",
+    "idle": "idle:idle",
+    "deliveries": "deliveries:deliveries",
+    "starts": "starts:starts",
+    "loop": "loop:loop",
 }
 
 

@@ -20,7 +20,7 @@ THREADS: Final = 20
 POSTS: Final = 24
 """Of a thread's own page."""
 _SHOWN: Final = 3
-_POST_OF_CARD, _POST_OF_THREAD, _POST_OF_FEED = 890, 950, 660
+_POST_OF_CARD, _POST_OF_THREAD, _POST_OF_FEED = 890, 950, 145
 _FIRST_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
 _NUMBER = "777777"
 """Stands in a template where the author's six digits go."""
@@ -40,8 +40,8 @@ def key(number: int, thread: int) -> str:
 
 
 def _prefix(thread: int) -> str:
-    # A million ids are a quarter of a millisecond, so that the author's number does not change the time.
-    return demo.snowflake(_FIRST_DAY + timedelta(days=thread))[:-6]
+    # Ten million ids are two milliseconds, so that the author's number does not change the time. The 0 keeps it apart.
+    return demo.snowflake(_FIRST_DAY + timedelta(days=thread))[:-7] + "0"
 
 
 def author_page(number: int, news: int = 0, token: str = "") -> bytes:
@@ -98,13 +98,14 @@ def _feed_template(news: int) -> bytes:
 
 
 def _item(thread: int) -> str:
-    made = _thread(thread, 1, _POST_OF_FEED)
+    made = _thread(thread, _SHOWN, _POST_OF_FEED)
     written = _FIRST_DAY + timedelta(days=thread)
-    text = made.posts[0].text
+    title = made.posts[0].text[:80]
+    text = "".join(f'<p>{post.text}<br><a href="https://x.example/{post.id}">link</a></p>' for post in made.posts)
     return (
-        f"<item><title>{escape(text[:80])}</title><link>https://site.example/thread/{made.key}.html</link>"
+        f"<item><title>{escape(title)}</title><link>https://site.example/thread/{made.key}.html</link>"
         f'<guid isPermaLink="false">{made.key}</guid><pubDate>{written:%a, %d %b %Y %H:%M:%S +0000}</pubDate>'
-        f"<description>{escape(f'<p>{text}</p>')}</description></item>\n"
+        f"<description>{escape(text)}</description></item>\n"
     )
 
 
@@ -119,7 +120,7 @@ def _thread(thread: int, posts: int, length: int) -> demo.SampleThread:
 
 
 def _post_id(prefix: str, place: int) -> str:
-    return f"{int(prefix) + place}{_NUMBER}"
+    return f"{int(prefix) + 10 * place}{_NUMBER}"
 
 
 @lru_cache(maxsize=4096)

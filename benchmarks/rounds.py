@@ -32,7 +32,7 @@ def unchanged(bench: Bench) -> Iterator[Figure]:
         "floor start": lambda: bench.floor(0),
     }
     for peer in others:
-        contenders |= _peer(bench, peer, n)
+        contenders |= peer_contenders(bench, peer, n)
     costs = interleaved(contenders, bench.times)
     mine = cpu(costs["ours"]) - cpu(costs["our start"])
     yield _start(costs["our start"])
@@ -45,7 +45,7 @@ def unchanged(bench: Bench) -> Iterator[Figure]:
     yield from written(ours, n)
 
 
-def _peer(bench: Bench, peer: Peer, authors: int) -> dict[str, Contender]:
+def peer_contenders(bench: Bench, peer: Peer, authors: int) -> dict[str, Contender]:
     """A peer that has had its first round, and the same with nobody to look at."""
     contenders: dict[str, Contender] = {}
     for name, number in ((peer.name, authors), (f"{peer.name} start", 0)):
@@ -139,7 +139,7 @@ def news(bench: Bench) -> Iterator[Figure]:
     n, changed = bench.sized(AUTHORS), NEWS
     ours, nobody = bench.looked_at("news", n), bench.looked_at("nobody-news", 0)
     reader = bench.peers("reader")[0]
-    theirs = _peer(bench, reader, n)
+    theirs = peer_contenders(bench, reader, n)
     number = count(1)
 
     def publish() -> Cost:

@@ -24,9 +24,9 @@ class Served:
         """Have it answer like this from now on; its counts begin anew."""
         self._ask(f"/_set?{urlencode({name: json.dumps(value) for name, value in how.items()})}")
 
-    def counts(self) -> dict[str, Any]:
-        """What was asked since the last question."""
-        counted: dict[str, Any] = json.loads(self._ask("/_counts"))
+    def counts(self, *, forget: bool = True) -> dict[str, Any]:
+        """What was asked since the counts began."""
+        counted: dict[str, Any] = json.loads(self._ask("/_counts" if forget else "/_look"))
         return counted
 
     def _ask(self, path: str) -> bytes:

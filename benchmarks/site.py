@@ -41,7 +41,10 @@ class Conduct:
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked, by kind and status; `notices` are the arrivals by channel, by the wall clock."""
+    """What was asked, by kind and status; `notices` are the arrivals by channel.
+
+    `read`: when a thread page was last asked for, by author. All by the wall clock.
+    """
 
     asked: Counter[str] = field(default_factory=Counter)
     connections: int = 0
@@ -50,6 +53,7 @@ class Counts:
     first: float = 0.0
     last: float = 0.0
     notices: dict[str, list[float]] = field(default_factory=dict)
+    read: dict[str, float] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As JSON."""
@@ -60,6 +64,7 @@ class Counts:
             "first": self.first,
             "last": self.last,
             "notices": self.notices,
+            "read": self.read,
         }
 
 
@@ -83,6 +88,7 @@ class Site:
         if kind == "feed":
             return self._feed(int(rest[6:12]), etag)
         if kind == "thread" and (found := pages.thread_of(rest.removesuffix(".html"))) is not None:
+            self.counts.read[str(found[0])] = time.time()
             return "thread", 200, f'"thread-{rest}"', pages.thread_page(*found)
         return "other", 404, "", b""
 
@@ -104,9 +110,11 @@ class Site:
         return ("feed", 304, mark, b"") if etag == mark else ("feed", 200, mark, pages.feed(number, news))
 
     def control(self, path: str) -> bytes:
-        """Change the conduct, or tell and forget the counts."""
+        """Change the conduct, or tell the counts: `/_counts` forgets them, `/_look` does not."""
         command, _, query = path.partition("?")
         told = json.dumps(self.counts.document()).encode()
+        if command == "/_look":
+            return _encoded(200, "", told)
         if command == "/_set":
             # A feed may be asked again for what the conduct was before; the counts begin anew.
             self.conduct = Conduct(**{name: json.loads(value) for name, value in parse_qsl(query)})
@@ -129,7 +137,7 @@ def _encoded(status: int, mark: str, body: bytes) -> bytes:
     return (
         b"HTTP/1.1 %b\r\nContent-Type: %b; charset=utf-8\r\n%bContent-Length: %d\r\n"
         b"Cache-Control: max-age=0, private, must-revalidate\r\n\r\n"
-        % (_STATUS[status], b"text/xml" if body.startswith(b"<?xml") else b"text/html", etag, len(body))
+        % (_STATUS[status], b"text/xml" if mark.startswith('"feed') else b"text/html", etag, len(body))
     ) + body
 
 
