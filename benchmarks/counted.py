@@ -53,15 +53,17 @@ class CountedFiles(Files):
 def _count_files() -> None:
     from bot.stores import tiny
 
-    tiny.Files = CountedFiles  # type: ignore[misc]
+    tiny.Files = CountedFiles  # type: ignore[attr-defined]
 
 
 def _count_parses() -> None:
+    from selectolax.lexbor import LexborHTMLParser
+
     from bot.sources import html
 
     parse = html.parse
 
-    def counted(body: bytes) -> object:
+    def counted(body: bytes) -> LexborHTMLParser:
         counts["parses"] += 1
         return parse(body)
 

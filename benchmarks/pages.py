@@ -1,4 +1,4 @@
-"""Pure: the pages of the stand-in site, made up here: author pages, thread pages and feeds of the same threads.
+"""The pages of the stand-in site, made up here: author pages, thread pages and feeds of the same threads.
 
 In the markup that Thread Reader has in 2026, by the makers of the demo's site, at the size of real pages: 70 kB an
 author, 36 kB a thread, 20 kB a feed. Serves nothing.
@@ -6,10 +6,11 @@ author, 36 kB a thread, 20 kB a feed. Serves nothing.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from typing import Final
 
@@ -21,7 +22,13 @@ POSTS: Final = 24
 """Of a thread's own page."""
 _SHOWN: Final = 3
 _POST_OF_CARD, _POST_OF_THREAD, _POST_OF_FEED = 890, 950, 145
-_FIRST_DAY = datetime(2026, 1, 1, 9, tzinfo=UTC)
+NEWS: Final = 100
+"""The most threads of an author that may be new."""
+_AN_HOUR: Final = timedelta(hours=1)
+# One thread an hour, the last of all an hour ago: authors who are not silent, whose news is not being written any more.
+# In the environment, so that all processes of one run agree.
+_BEGAN = (datetime.now(UTC) - (THREADS + NEWS) * _AN_HOUR).replace(minute=0, second=0, microsecond=0)
+_FIRST = datetime.fromisoformat(os.environ.setdefault("BENCHMARK_BEGAN", _BEGAN.isoformat()))
 _NUMBER = "777777"
 """Stands in a template where the author's six digits go."""
 _TOKEN = "t" * 86
@@ -35,17 +42,18 @@ def handle(number: int) -> str:
 
 
 def key(number: int, thread: int) -> str:
-    """The id of an author's thread; threads are counted from the oldest, one a day."""
+    """The id of an author's thread; threads are counted from the oldest."""
     return f"{_prefix(thread)}{number:06d}"
 
 
+@cache
 def _prefix(thread: int) -> str:
     # Ten million ids are two milliseconds, so that the author's number does not change the time. The 0 keeps it apart.
-    return demo.snowflake(_FIRST_DAY + timedelta(days=thread))[:-7] + "0"
+    return demo.snowflake(_FIRST + thread * _AN_HOUR)[:-7] + "0"
 
 
 def author_page(number: int, news: int = 0, token: str = "") -> bytes:
-    """`/user/NAME` when so many threads have come since the first day of the benchmark."""
+    """`/user/NAME` when so many threads have come since its first round."""
     return _filled(_author_template(news), number, token)
 
 
@@ -61,10 +69,8 @@ def thread_page(number: int, thread: int) -> bytes:
 
 def thread_of(id_: str) -> tuple[int, int] | None:
     """Whose thread an id is, and its place; None for one that there is not."""
-    written = _FIRST_DAY - timedelta(hours=1)
-    ms = (int(id_) >> 22) + 1_288_834_974_657
-    day = (datetime.fromtimestamp(ms / 1000, UTC) - written).days
-    return (int(id_[-6:]), day) if day >= 0 and key(int(id_[-6:]), day) == id_ else None
+    number = int(id_[-6:])
+    return next(((number, thread) for thread in range(THREADS + NEWS) if key(number, thread) == id_), None)
 
 
 def _filled(template: bytes, number: int, token: str = "") -> bytes:
@@ -99,7 +105,7 @@ def _feed_template(news: int) -> bytes:
 
 def _item(thread: int) -> str:
     made = _thread(thread, _SHOWN, _POST_OF_FEED)
-    written = _FIRST_DAY + timedelta(days=thread)
+    written = _FIRST + thread * _AN_HOUR
     title = made.posts[0].text[:80]
     text = "".join(f'<p>{post.text}<br><a href="https://x.example/{post.id}">link</a></p>' for post in made.posts)
     return (

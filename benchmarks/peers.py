@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -114,7 +114,7 @@ class Urlwatch:
         return cost_of([self.bin / "urlwatch", *files], folder, HOME=str(folder))
 
 
-_KINDS: Final = {"reader": Reader, "rss2email": Rss2Email, "urlwatch": Urlwatch}
+_KINDS: Final[Mapping[str, Callable[[Path], Peer]]] = {"reader": Reader, "rss2email": Rss2Email, "urlwatch": Urlwatch}
 
 
 def installed(names: Sequence[str], folder: Path = DEFAULT_FOLDER) -> list[Peer]:

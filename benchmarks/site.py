@@ -204,5 +204,6 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     asyncio.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

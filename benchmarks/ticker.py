@@ -85,7 +85,10 @@ def main(target: Path, words: list[str]) -> int:
         ticker.begun = True
         return await poll(self, *args, **kwargs)
 
-    asyncio.run = lambda work: run(with_ticker(work))  # type: ignore[assignment]
+    def run_with_ticker(work: Coroutine[Any, Any, Any]) -> object:
+        return run(with_ticker(work))
+
+    asyncio.run = run_with_ticker  # type: ignore[assignment]
     Poller.poll = first_poll  # type: ignore[assignment,method-assign]
     try:
         return cli.main(words)
