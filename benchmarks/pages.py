@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from html import escape
@@ -21,7 +20,10 @@ THREADS: Final = 20
 POSTS: Final = 24
 """Of a thread's own page."""
 _SHOWN: Final = 3
-_POST_OF_CARD, _POST_OF_THREAD, _POST_OF_FEED = 890, 950, 145
+_AUTHOR_PAGE, _THREAD_PAGE = 70_000, 36_000
+"""Bytes."""
+_POST, _POST_OF_FEED = 260, 118
+"""Characters."""
 NEWS: Final = 100
 """The most threads of an author that may be new."""
 _AN_HOUR: Final = timedelta(hours=1)
@@ -81,15 +83,24 @@ def _filled(template: bytes, number: int, token: str = "") -> bytes:
 @lru_cache(maxsize=64)
 def _author_template(news: int) -> bytes:
     newest = range(THREADS + news - 1, news - 1, -1)
-    cards = "".join(demo.card(_thread(one, _SHOWN, _POST_OF_CARD)) for one in newest)
+    cards = "".join(demo.card(_thread(one, _SHOWN, _POST)) for one in newest)
     page = demo.author_page(_author(), cards)
-    return page.replace("<head>", f'<head>\n<meta name="csrf-token" content="{_TOKEN}">', 1).encode()
+    page = page.replace("<head>", f'<head>\n<meta name="csrf-token" content="{_TOKEN}">', 1)
+    return _padded(page.encode(), _AUTHOR_PAGE)
 
 
 @lru_cache(maxsize=256)
 def _thread_template(thread: int) -> bytes:
     more = [_thread(one, _SHOWN, 120) for one in range(max(thread - 6, 0), thread)]
-    return demo.thread_page(_thread(thread, POSTS, _POST_OF_THREAD), more).encode()
+    return _padded(demo.thread_page(_thread(thread, POSTS, _POST), more).encode(), _THREAD_PAGE)
+
+
+def _padded(page: bytes, size: int) -> bytes:
+    """As large as that, by a script such as real pages bring along."""
+    line = b"window.site = window.site || []; window.site.push({place: 'top', width: 320, height: 250});\n"
+    room = size - len(page) - len(b"<script>\n</script>\n")
+    script = b"<script>\n" + (line * (room // len(line) + 1))[:room] + b"</script>\n"
+    return page.replace(b"</head>", script + b"</head>", 1)
 
 
 @lru_cache(maxsize=64)
@@ -106,7 +117,7 @@ def _feed_template(news: int) -> bytes:
 def _item(thread: int) -> str:
     made = _thread(thread, _SHOWN, _POST_OF_FEED)
     written = _FIRST + thread * _AN_HOUR
-    title = made.posts[0].text[:80]
+    title = " ".join(made.posts[0].text[:80].split())
     text = "".join(f'<p>{post.text}<br><a href="https://x.example/{post.id}">link</a></p>' for post in made.posts)
     return (
         f"<item><title>{escape(title)}</title><link>https://site.example/thread/{made.key}.html</link>"
@@ -131,7 +142,13 @@ def _post_id(prefix: str, place: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _text(seed: int, length: int) -> str:
-    """Words of no language, the same each time, shared out over the letters as in English."""
+    """Sentences of no language, the same each time; with a line break, and now and then a link or a name."""
     chance = random.Random(seed)
-    words = ("".join(chance.choices(_LETTERS, k=chance.randint(1, 9))) for _ in range(length // 2))
-    return re.sub(r"\s+\S*$", ".", " ".join(words)[:length]).capitalize()
+    text = "".join(_sentence(chance) for _ in range(length // 30))[:length].rsplit(" ", 1)[0]
+    more = chance.choice(("", "", f" https://site.example/{seed}", " @somebody", " #something"))
+    return text.replace(". ", ".\n\n", 1) + more
+
+
+def _sentence(chance: random.Random) -> str:
+    words = ("".join(chance.choices(_LETTERS, k=chance.randint(1, 9))) for _ in range(chance.randint(5, 14)))
+    return " ".join(words).capitalize() + ". "

@@ -47,7 +47,9 @@ maildir-mailbox = INBOX
 class Peer(Protocol):
     """A program that is compared with ours."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called."""
 
     def follow(self, folder: Path, url: str, authors: int) -> None:
         """Make a folder in which so many authors are followed."""
