@@ -27,6 +27,7 @@ ROWS = {
     "deliveries": "deliveries:deliveries",
     "starts": "starts:starts",
     "loop": "loop:loop",
+    "ladder": "ladder:ladder",
 }
 
 

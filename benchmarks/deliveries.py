@@ -91,7 +91,7 @@ def _free_beside_slow(bench: Bench) -> Figure:
         _until(bench, lambda counted: counted["asked"].get("author 304", 0) >= 2)
         bench.site.conduct(news=EACH, authors_with_news=1)
         _until(bench, lambda counted: len(counted["notices"].get("slow", ())) >= 2)
-        bench.site.conduct(news=EACH, authors_with_news=2)
+        bench.site.conduct(news=EACH, authors_with_news=1, next_news=1)
         counted = _until(bench, lambda counted: counted["notices"].get("free"))
     waited = counted["notices"]["free"][0] - counted["read"]["1"]
     return Figure(what="a free channel beside a throttled one", value=1000 * waited, unit="ms", bar=at_most(100))

@@ -26,16 +26,22 @@ _STATUS: Final = {200: b"200 OK", 304: b"304 Not Modified", 404: b"404 Not Found
 
 @dataclass(slots=True)
 class Conduct:
-    """How it answers: seconds of latency ± jitter, a fresh token in every page, threads new of the first authors."""
+    """How it answers: seconds of latency ± jitter, a fresh token in every page.
+
+    `news` threads of each of the first `authors_with_news` are new, and `next_news` of the author after them.
+    """
 
     latency: float = 0.0
     jitter: float = 0.0
     token: bool = False
     news: int = 0
     authors_with_news: int = 0
+    next_news: int = 0
 
     def news_of(self, number: int) -> int:
         """How many threads of an author are new."""
+        if number == self.authors_with_news:
+            return self.next_news
         return self.news if number < self.authors_with_news else 0
 
 
