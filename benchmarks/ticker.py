@@ -40,16 +40,23 @@ class Ticker:
     async def tick(self) -> None:
         """Until it is cancelled."""
         signal.signal(signal.SIGALRM, self._overdue)
-        while True:
-            due = time.perf_counter() + TICK
-            signal.setitimer(signal.ITIMER_REAL, TICK + OVERDUE, OVERDUE)
-            await asyncio.sleep(TICK)
-            late = time.perf_counter() - due
-            if self.begun:
-                self.late.append(late)
-                if self._seen:
-                    self.causes.append((late, self._seen))
-            self._seen = []
+        try:
+            while True:
+                await self._tick()
+        finally:
+            # An alarm that came when Python is on its way out would kill it.
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+    async def _tick(self) -> None:
+        due = time.perf_counter() + TICK
+        signal.setitimer(signal.ITIMER_REAL, TICK + OVERDUE, OVERDUE)
+        await asyncio.sleep(TICK)
+        late = time.perf_counter() - due
+        if self.begun:
+            self.late.append(late)
+            if self._seen:
+                self.causes.append((late, self._seen))
+        self._seen = []
 
     def _overdue(self, _number: int, frame: FrameType | None) -> None:
         main = threading.main_thread().ident
@@ -78,8 +85,8 @@ def main(target: Path, words: list[str]) -> int:
         try:
             return await work
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             ticking.cancel()
+            await asyncio.wait((ticking,))
 
     async def first_poll(self: Poller, *args: Any, **kwargs: Any) -> object:  # noqa: ANN401
         ticker.begun = True

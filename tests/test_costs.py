@@ -233,7 +233,7 @@ async def main():
     ticker = Ticker(); ticker.begun = True
     ticking = asyncio.create_task(ticker.tick())
     await asyncio.sleep(0.05); heavy(); await asyncio.sleep(0.05)
-    ticking.cancel()
+    ticking.cancel(); await asyncio.wait([ticking])
     print(json.dumps(ticker.document()))
 asyncio.run(main())
 """
