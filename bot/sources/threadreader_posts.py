@@ -11,7 +11,7 @@ from typing import Final
 from selectolax.lexbor import LexborNode
 
 from bot.model import Media, Post
-from bot.sources.html_words import BLANK, BLANKS, Walker, attribute, classes, is_own_address
+from bot.sources.html_words import BLANK, Walker, attribute, classes, is_own_address
 
 _DROPPED_TAGS: Final = frozenset(("script", "style", "template", "noscript", "svg", "button", "-comment"))
 _DROPPED_CLASSES: Final = frozenset(
@@ -21,6 +21,8 @@ _DROPPED_CLASSES: Final = frozenset(
         "ribbon-content",  # "Unroll available on Thread Reader", likewise
     )
 )
+# Bounded before the break, possessive behind it: however many blanks there are, each is looked at a few times.
+_BREAK = re.compile(r"[ \t\f]{0,8}[\r\n][ \t\r\n\f]*+")
 _SIZE = re.compile(r"/(\d+)x(\d+)/")
 _STATUS = re.compile(r"^https?://[^/]+/(?:[^/]+|i/web)/status(?:es)?/\d+")
 
@@ -86,8 +88,7 @@ class _Reader(Walker):
 
     def say(self, words: str) -> None:
         """Add text as a browser shows it: a line break in the source is a blank, and none follows a <br>."""
-        if "\n" in words or "\r" in words:
-            words = BLANKS.sub(lambda found: " " if "\n" in found[0] or "\r" in found[0] else found[0], words)
+        words = _BREAK.sub(" ", words)
         if self._eats_blank:
             words = words.lstrip(BLANK)
         if not words:
