@@ -31,6 +31,7 @@ from bot.poll import Poller
 from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
 from bot.relook import Relooker
+from bot.rhythm import price_of
 from bot.routing import Router
 from bot.runners.lanes import Lane
 from bot.runners.local import LocalRunner
@@ -257,7 +258,11 @@ def pace_of(settings: Settings) -> Pace:
     """How often authors are looked at."""
     poll = settings.poll
     return Pace(
-        interval=poll.interval, min_interval=poll.min_interval, max_interval=poll.max_interval, burst=poll.burst
+        interval=poll.interval,
+        min_interval=poll.min_interval,
+        max_interval=poll.max_interval,
+        burst=poll.burst,
+        price=price_of(poll.interval),
     )
 
 

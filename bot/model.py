@@ -15,6 +15,8 @@ from datetime import date, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
+from bot.rhythm import Rhythm
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Cursor = Mapping[str, Json]
 """A source's own bookmark. Only the source reads or writes inside it; everything else stores it."""
@@ -99,6 +101,7 @@ class FeedState:
     now; the site says that there will never be anything again, so that it is not asked any more.
     `shortest`: the fewest posts that a thread had to have to be listed. The settings were changed at `widened_at`, and
     what was too short till then (of fewer than `too_short`) is no news.
+    `rhythm`: when the author posts, as far as that was learned; None before the first look that was answered.
     """
 
     feed_id: str
@@ -124,6 +127,7 @@ class FeedState:
     shortest: int = 0
     too_short: int = 0
     widened_at: datetime | None = None
+    rhythm: Rhythm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from bot.model import (
     NotModified,
     PollInput,
 )
-from bot.protocols import Clock, Pager, Source, Store, lists_whole
+from bot.protocols import Clock, Pager, Source, Store, appears_late, lists_whole
 from bot.reading import Reader
 from bot.routing import Router, Routing
 from bot.twins import Twin, Twins
@@ -255,6 +255,7 @@ class Poller:
         )
         reading = _Reading(state=diff.widened(state, found.shortest, None), new=[], old=[])
         await self._take(reading, found)
+        self._learn(start, reading, found)
         entries = await self._back_to(source, start, reading, found, backfill, zone)
         changes = await self._announced(start, reading, diff.chosen(entries, backfill, zone))
         done = {known.key for known in changes.known}
@@ -308,7 +309,24 @@ class Poller:
                 log.warning("poll %s: all threads of a stand-in listing are new; there may be more", start.feed.id)
         if isinstance(source, Pager):
             await self._read_deeper(source, start, reading, below)
+        self._learn(start, reading, found)
         return await self._concluded(start, found, reading)
+
+    def _learn(self, start: PollInput, reading: _Reading, found: Fetched | NotModified) -> None:
+        """Take what is new for a sign of when the author posts. A look without news changes nothing of that."""
+        before = start.state.last_success_at if start.state.baselined else None
+        posts = reading.new if before else reading.old
+        if posts or before is None or start.state.rhythm is None:
+            dated = not appears_late(self.sources[start.feed.source])
+            reading.state = schedule.learned(
+                reading.state,
+                self.pace,
+                self.clock(),
+                before=before,
+                posts=[post.published if dated else None for post in posts],
+                jitter=self.chance(),
+                not_before=found.not_before,
+            )
 
     async def _take(self, reading: _Reading, page: Fetched) -> str:
         """Sort a first page out; the token of the next page if news may reach below this one."""

@@ -122,6 +122,18 @@ def lists_whole(source: Source) -> bool:
 
 
 @runtime_checkable
+class AppearsLate(Protocol):
+    """A source where a thread may appear long after it was written: when it did, only our looks tell."""
+
+    appears_late: bool
+
+
+def appears_late(source: Source) -> bool:
+    """Whether the times of its threads say nothing of when they came to be there."""
+    return isinstance(source, AppearsLate) and source.appears_late
+
+
+@runtime_checkable
 class SaysWhatItTakes(Protocol):
     """A source that can say what names an author there, as the end of a sentence: `@name, or the URL of a post`."""
 

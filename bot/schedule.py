@@ -5,11 +5,11 @@ Pure: takes the time and chance (`jitter`, 0 <= jitter < 1) as arguments, sleeps
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot import conditional
+from bot import conditional, rhythm
 from bot.errors import (
     ChannelDown,
     ChannelError,
@@ -23,6 +23,7 @@ from bot.errors import (
     WrongAuthor,
 )
 from bot.model import Batch, ChannelState, Delivery, EventKind, Fault, FeedState, Known
+from bot.rhythm import Rhythm
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
 """When a thread's own page is tried again after it could not be read: three further looks."""
@@ -77,12 +78,17 @@ KEEP_SENT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often an author is looked at."""
+    """How often an author is looked at.
+
+    `price`: what a look is worth, in seconds that posts wait (see `rhythm`); None: every author is looked at each
+    `interval`.
+    """
 
     interval: timedelta = timedelta(minutes=30)
     min_interval: timedelta = timedelta(minutes=10)
     max_interval: timedelta = timedelta(hours=12)
     burst: int = 5
+    price: float | None = None
 
 
 # -- polling ------------------------------------------------------------------------------------------------
@@ -109,8 +115,6 @@ def after_success(
     """The state after a look that was answered. `not_before`: when the site says that there may be something new;
     it puts the next look off to `max_interval` at the most.
     """
-    usual = next_poll(pace, now, failures=0, jitter=jitter, not_before=None)
-    latest = now + max(pace.max_interval, pace.min_interval)
     return replace(
         state,
         last_polled_at=now,
@@ -120,8 +124,43 @@ def after_success(
         last_error="",
         fault="",
         held_until=None,
-        next_poll_at=max(usual, min(not_before or usual, latest)),
+        next_poll_at=_planned(state.rhythm, pace, now, jitter, not_before),
     )
+
+
+def _planned(known: Rhythm | None, pace: Pace, now: datetime, jitter: float, not_before: datetime | None) -> datetime:
+    """When to look again after a look at `now` that was answered."""
+    longest = max(pace.max_interval, pace.min_interval)
+    if known is None or pace.price is None:
+        usual = next_poll(pace, now, failures=0, jitter=jitter, not_before=None)
+    else:
+        usual = rhythm.next_look(
+            known, now, pace.price, shortest=pace.min_interval, longest=longest, jitter=jitter
+        )
+    return max(usual, min(not_before or usual, now + longest))
+
+
+def learned(
+    state: FeedState,
+    pace: Pace,
+    now: datetime,
+    *,
+    before: datetime | None,
+    posts: Sequence[datetime | None],
+    jitter: float,
+    not_before: datetime | None = None,
+) -> FeedState:
+    """The state after a look at `now` that showed `posts` for the first time, and the next look by what that tells.
+
+    `before`: the look before, None for the first one: then what is there already tells of the author, where it is
+    dated. See `rhythm.learned` for the times of posts.
+    """
+    if before is None or state.rhythm is None:
+        dates = [post for post in posts if post is not None]
+        known = rhythm.from_history(dates, now) if before is None and dates else rhythm.new(now)
+    else:
+        known = rhythm.learned(state.rhythm, before, now, posts)
+    return replace(state, rhythm=known, next_poll_at=_planned(known, pace, now, jitter, not_before))
 
 
 def after_failure(state: FeedState, error: SourceError, pace: Pace, now: datetime, *, jitter: float) -> FeedState:
@@ -161,7 +200,8 @@ def may_be_early(state: FeedState, pace: Pace, now: datetime) -> bool:
     if not state.baselined or state.failures or is_held(state, now) or state.last_polled_at is None:
         return False
     since = now - state.last_polled_at
-    put_off = state.next_poll_at is not None and state.next_poll_at - state.last_polled_at > pace.interval * 1.1
+    own = _planned(state.rhythm, pace, state.last_polled_at, 1.0, None)
+    put_off = state.next_poll_at is not None and state.next_poll_at > own
     return since >= pace.min_interval and not put_off
 
 
@@ -345,10 +385,13 @@ def is_overdue(known: Known, now: datetime, settle: timedelta) -> bool:
 def mended_state(state: FeedState, pace: Pace, now: datetime) -> FeedState:
     """The state without times further ahead than any that are ever set: the clock was wrong when they were."""
     furthest = now + max(pace.max_interval, RETRY_AFTER_MAX) * 1.1
-    if max(state.next_poll_at or now, state.held_until or now, state.sweep_at or now) <= furthest:
+    known = state.rhythm
+    latest = max(known.at, known.last or known.at) if known else now
+    if max(state.next_poll_at or now, state.held_until or now, state.sweep_at or now, latest) <= furthest:
         return state
     return replace(
         state,
+        rhythm=None if latest > furthest else known,
         next_poll_at=_not_beyond(state.next_poll_at, furthest, now),
         held_until=_not_beyond(state.held_until, furthest, None),
         sweep_at=_not_beyond(state.sweep_at, furthest, now),

@@ -13,7 +13,7 @@ MODULES = sorted(path.relative_to(BOT) for path in BOT.rglob("*.py"))
 
 # What a module may import of ours. A name ending in "." is a package: any module in it.
 ALLOWED = {
-    "model": set(),
+    "model": {"rhythm"},
     "numbering": {"model"},
     "text": {"model", "numbering"},
     "points": {"model", "numbering", "text"},
@@ -27,7 +27,7 @@ ALLOWED = {
     "errors": {"model"},
     "protocols": {"model", "errors"},
     "conditional": {"model"},
-    "schedule": {"model", "errors", "conditional"},
+    "schedule": {"model", "errors", "conditional", "rhythm"},
     "diff": {"model", "errors", "routing", "schedule"},
     "audit": {"model"},
     "compose": {"model", "policy", "text", "compose."},
@@ -45,6 +45,7 @@ ALLOWED = {
         "compose.",
     },
     "growth": {"model", "text"},
+    "rhythm": {"times"},
     "lookup": {"errors", "model", "protocols"},
     "markdown": {"text"},
     "orders": {"model"},
@@ -83,12 +84,12 @@ ALLOWED = {
     "follow": {"model", "errors", "protocols", "diff", "finding", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "threads", "sources."},
-    "stores.": {"model", "errors", "text", "times", "search", "pictures", "stores."},
+    "stores.": {"model", "rhythm", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "markdown", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "routing", "runners.", "upkeep"},
+    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "rhythm", "routing", "runners.", "upkeep"},
     "perform": {
         *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "finding", "follow"),
         *("times", "orders", "outbox", "app", "importing"),
@@ -105,7 +106,7 @@ PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),
     *("render/look", "render/plain", "render/page"),
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
-    *("search", "pictures", "markdown", "likeness"),
+    *("search", "pictures", "markdown", "likeness", "rhythm"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
     *("compose/edits", "compose/hidden", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
-from bot import show, times
+from bot import rhythm, show, times
 from bot.alerts import stand_ins
 from bot.app import now, open_store, owner
 from bot.commands.ordering import ordered
@@ -80,12 +80,13 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
         feeds = await store.feeds()
     others = stand_ins(feeds)
     if args.json:
-        show.document({"authors": [_author(feed, state, others.get(feed.id)) for feed, state in feeds]})
+        plans = {feed.id: _plan(feed, state, now(), settings.zone) for feed, state in feeds}
+        show.document({"authors": [_author(feed, state, others.get(feed.id), plans[feed.id]) for feed, state in feeds]})
         return 0
     time, zone = now(), settings.zone
     persons = _persons([feed for feed, _ in feeds])
     show.table(
-        ("author", "address", "source", "person", "last check", "next check", "newest thread", "state"),
+        ("author", "address", "source", "person", "last check", "next check", "why then", "newest thread", "state"),
         [
             (
                 feed.author.label,
@@ -94,6 +95,7 @@ async def authors(args: argparse.Namespace, settings: Settings) -> int:
                 persons.get(feed.id, ""),
                 times.when(state.last_polled_at, time),
                 _next_check(feed, state, time),
+                _plan(feed, state, time, zone),
                 times.moment(state.newest_at, zone),
                 author_state(feed, state, zone, others.get(feed.id)),
             )
@@ -122,6 +124,13 @@ def _next_check(feed: Feed, state: FeedState, time: datetime) -> str:
     return "never" if state.fault == "ended" else times.when(state.next_poll_at or time, time)
 
 
+def _plan(feed: Feed, state: FeedState, time: datetime, zone: tzinfo) -> str:
+    """Why the next look is when it is; "" where something else is the reason, which `state` tells."""
+    if feed.paused or state.failures or state.rhythm is None:
+        return ""
+    return rhythm.reason(state.rhythm, time, zone)
+
+
 def author_state(feed: Feed, state: FeedState, zone: tzinfo, other: Feed | None = None) -> str:
     """How it goes with an author, in words. `other`: the feed of the same person that is read meanwhile."""
     if feed.paused:
@@ -137,7 +146,7 @@ def author_state(feed: Feed, state: FeedState, zone: tzinfo, other: Feed | None 
     return f"failed {often} {since}: {state.last_error}{meanwhile}"
 
 
-def _author(feed: Feed, state: FeedState, other: Feed | None) -> dict[str, object]:
+def _author(feed: Feed, state: FeedState, other: Feed | None, plan: str) -> dict[str, object]:
     return {
         "id": feed.id,
         "address": feed.address,
@@ -150,6 +159,7 @@ def _author(feed: Feed, state: FeedState, other: Feed | None) -> dict[str, objec
         "ended": state.fault == "ended",
         "stands_in": other.id if other else None,
         "next_check": None if feed.paused or state.fault == "ended" else times.rfc3339(state.next_poll_at),
+        "plan": plan or None,
         "newest_thread": state.newest_key or None,
         "newest_published": times.rfc3339(state.newest_at),
         "failures": state.failures,

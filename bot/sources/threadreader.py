@@ -44,6 +44,7 @@ class ThreadReader:
     """A `Source` that is also a `Pager` and an `Expander`."""
 
     kind = KIND
+    appears_late = True
     takes = "@name, the URL of a profile at x.com, or of a thread"
 
     def __init__(

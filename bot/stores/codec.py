@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.errors import StoreError
 from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription, Trouble
+from bot.rhythm import Rhythm
 
 SCHEMA = 4
 """Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
@@ -107,6 +108,8 @@ def _plain(value: object) -> object:
             return to_ms(value)
         case Author():
             return {name: part for name, part in asdict(value).items() if part or name == "handle"}
+        case Rhythm():
+            return RHYTHM.encode(value)
         case Alert():
             return {"title": value.title, "lines": list(value.lines), **({"over": True} if value.over else {})}
         case tuple():
@@ -117,11 +120,15 @@ def _plain(value: object) -> object:
             return value
 
 
+RHYTHM: Shape[Rhythm] = Shape(make=Rhythm)
+
 _RICH: dict[str, Callable[[Any], object]] = {
     "datetime": from_ms,
     "Author": lambda value: Author(**value),
+    "Rhythm": RHYTHM.decode,
     "Alert": lambda value: Alert(**{**value, "lines": tuple(value["lines"])}),
     "tuple[str, ...]": tuple,
+    "tuple[float, ...]": tuple,
 }
 """How a field comes back from JSON, by its annotation; what is not named comes back as it is."""
 
