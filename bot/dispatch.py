@@ -59,6 +59,17 @@ class Sent:
     receipt: str
 
 
+class _Watch:
+    """When a send began: the gap of its channel counts from there, however long the message took to be made."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self.started = monotonic()
+
+    def start(self) -> None:
+        self.started = self._monotonic()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
     """Sends what the outbox holds. `router` says how each channel wants to be told, and when it is to be quiet."""
@@ -112,11 +123,11 @@ class Dispatcher:
         if claimed is None:
             return None
         batch, policies = claimed
-        started = self.monotonic()
-        done = await self._send(self.channels[name], batch, policies, state)
+        watch = _Watch(self.monotonic)
+        done = await self._send(self.channels[name], batch, policies, state, watch)
         outcome = await self._settle(batch, done, state)
         error = done.reason if isinstance(done, ChannelError) else ""
-        dispatched = Dispatched(batch=batch, outcome=outcome, started=started, error=error)
+        dispatched = Dispatched(batch=batch, outcome=outcome, started=watch.started, error=error)
         _log(dispatched)
         for sends in self._ears.values():
             sends.append(dispatched)
@@ -150,8 +161,17 @@ class Dispatcher:
             return self.router.own(item.delivery.channel)
         return self.router.policy(item.delivery, item.entry, subscriptions.get(item.entry.feed_id, ()), now)
 
-    async def send(self, channel: Channel, batch: Batch, policies: Sequence[Policy] = ()) -> Sent:
-        """Send a batch past the outbox, as `test` and `unroll` do. Raises `ChannelError`."""
+    async def send(
+        self,
+        channel: Channel,
+        batch: Batch,
+        policies: Sequence[Policy] = (),
+        *,
+        begins: Callable[[], None] = lambda: None,
+    ) -> Sent:
+        """Send a batch past the outbox, as `test` and `unroll` do. `begins` is called when the message is made and
+        goes out. Raises `ChannelError`.
+        """
         if channel.name not in self._ready:
             await channel.check()
             self._ready.add(channel.name)
@@ -159,6 +179,7 @@ class Dispatcher:
         own = self.router.policies.channels.get(channel.name)
         zone = own.zone if own else self.zone
         message = await self._composed(channel, partial(compose, batch, channel.limits, zone=zone, policies=told_by))
+        begins()
         return Sent(title=message.title, receipt=await channel.send(message))
 
     async def _composed(self, channel: Channel, compose: Callable[[], Message]) -> Message:
@@ -176,10 +197,10 @@ class Dispatcher:
         return message
 
     async def _send(
-        self, channel: Channel, batch: Batch, policies: Sequence[Policy], before: ChannelState
+        self, channel: Channel, batch: Batch, policies: Sequence[Policy], before: ChannelState, watch: _Watch
     ) -> Sent | ChannelError:
         try:
-            return await self.send(channel, batch, policies)
+            return await self.send(channel, batch, policies, begins=watch.start)
         except ChannelError as error:
             error.reason = self.redact(error.reason)
             return error

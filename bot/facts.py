@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from urllib.parse import urlsplit
 
@@ -53,8 +54,12 @@ class Facts:
     quotes: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=16)
 def facts_of(entry: Entry, *, most: int = _MOST_CHARACTERS) -> Facts:
-    """The facts of a thread, as far as it was read. Of a huge one the beginning is looked at, `most` characters."""
+    """The facts of a thread, as far as it was read. Of a huge one the beginning is looked at, `most` characters.
+
+    Those of the last threads are remembered: each channel is told of a thread in turn.
+    """
     posts = entry.posts[:_MOST_POSTS]
     words = _words(posts, most)
     prose = [piece for text in words for piece, is_link in split_links(text) if not is_link]

@@ -11,6 +11,7 @@ from bisect import bisect, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from bot.model import Post
@@ -85,7 +86,16 @@ def preview(posts: Sequence[Post], *, budget: int = BUDGET) -> Summary:
 
 
 def highlights(posts: Sequence[Post], *, budget: int = BUDGET) -> Summary:
-    """The claim and the points that carry the thread, within `budget` characters."""
+    """The claim and the points that carry the thread, within `budget` characters.
+
+    Those of the last threads are remembered: a thread is told to each channel in turn, and this is half of what a
+    message costs.
+    """
+    return _highlights(tuple(posts), budget)
+
+
+@lru_cache(maxsize=16)
+def _highlights(posts: tuple[Post, ...], budget: int) -> Summary:
     words = words_looked_at(posts)
     sayings = sayings_of(words)
     if all(saying.aside for saying in sayings) or _all_fits(words, budget):

@@ -43,7 +43,8 @@ class AppriseChannel:
         if self._limits is None:
             try:
                 with listening():
-                    self._limits = services.plugin_limits(self._build(), self._service.kind)
+                    self._spare = self._spare or self._build()
+                    self._limits = services.plugin_limits(self._spare, self._service.kind)
             except ChannelError:
                 self._limits = Limits()
         return self._limits

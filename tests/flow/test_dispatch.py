@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -278,3 +279,22 @@ async def test_a_lane_that_cannot_be_saved_leaves_no_other_in_the_middle():
         await world.once.deliver()
 
     assert {d.channel: d.state for d in await world.store.deliveries()} == {"a": "pending", "b": "sent"}
+
+
+async def test_the_gap_counts_from_the_send_itself():
+    """However long the message took to be made: the service counts what it gets."""
+    ticks = itertools.count()
+
+    class Stamped(FakeChannel):
+        async def send(self, message):
+            self.began = next(ticks)
+            return await super().send(message)
+
+    world = World(store=MemoryStore(), channels=(Stamped("me"),))
+    world.site.publish("old", START - timedelta(days=1))
+    await world.follow()
+    publish(world)
+    await world.poller.poll("fake:ann")
+    done = await replace(world.dispatcher, monotonic=lambda: next(ticks)).dispatch("me")
+
+    assert done.started == world.channels[0].began - 1 > 0
