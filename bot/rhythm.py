@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 from bot import times
 
@@ -19,7 +20,7 @@ USUAL_RATE = 1.0
 """Posts a day that are expected of somebody of whom nothing is known."""
 DOUBT_OF_RATE = 0.5
 """How many days of watching that expectation is worth. Little: rates go from many a day to two a year."""
-DOUBT = 2.0
+DOUBT = 1.0
 """How many posts it takes to believe as much in the hours and days that were seen as in any other ones."""
 ECHO_LASTS = timedelta(hours=3)
 """One post draws another: mostly within so long."""
@@ -145,31 +146,21 @@ def _short(count: float) -> float:
 # -- what is expected -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of one hour."""
+class _Piece(NamedTuple):
+    """A part of one hour, in seconds since 1970."""
 
     start: float
-    end: float
-
-    @property
-    def length(self) -> float:
-        return self.end - self.start
-
-    @property
-    def hour(self) -> int:
-        return int(self.start // _HOUR) % 24
-
-    @property
-    def is_weekend(self) -> bool:
-        return int(self.start // _DAY - _SATURDAY) % 7 < 2
+    length: float
+    hour: int
+    is_weekend: bool
 
 
 def _pieces(low: float, high: float) -> Iterator[_Piece]:
     """A span of time, cut at the full hours."""
     while low < high:
-        end = min((low // _HOUR + 1) * _HOUR, high)
-        yield _Piece(low, end)
+        hour = int(low // _HOUR)
+        end = min((hour + 1) * _HOUR, high)
+        yield _Piece(low, end - low, hour % 24, (hour // 24 - _SATURDAY) % 7 < 2)
         low = end
 
 
@@ -196,6 +187,11 @@ class _Plan:
         lasts = ECHO_LASTS.total_seconds()
         younger, older = (max(moment - self._last, 0.0) / lasts for moment in (low, high))
         return self._drawn * (math.exp(-younger) - math.exp(-older))
+
+    def appetite(self) -> float:
+        """Looks a day at the price 1: one each time that posts are expected to have waited so long, echoes aside."""
+        week = (5 * math.sqrt(self._days[0]) + 2 * math.sqrt(self._days[1])) / 7
+        return week * sum(math.sqrt(hour / 2) * _HOUR for hour in self._hours)
 
 
 def _rate(posts: float, watched: float) -> float:
@@ -235,7 +231,7 @@ def _wait(rhythm: Rhythm, looked: float, price: float, longest: float) -> float:
     waiting = waited = 0.0  # how many posts, and for how long together
     for piece in _pieces(looked, looked + longest):
         length = piece.length
-        come = plan.usual(piece) * length + plan.echo(piece.start, piece.end)
+        come = plan.usual(piece) * length + plan.echo(piece.start, piece.start + length)
         more = (waiting + come / 2) * length
         if waited + more >= price:
             # Where `waiting * x + come / length * x² / 2` makes up what is missing.
@@ -248,10 +244,7 @@ def _wait(rhythm: Rhythm, looked: float, price: float, longest: float) -> float:
 
 def appetite(rhythm: Rhythm, now: datetime) -> float:
     """How many looks a day the author gets at the price 1; at another one, it is divided by the price's root."""
-    plan = _Plan(rhythm, now.timestamp())
-    start = now.timestamp() // _DAY * _DAY
-    week = _pieces(start, start + 7 * _DAY)
-    return sum(math.sqrt(plan.usual(piece) / 2) * piece.length for piece in week) / 7
+    return _Plan(rhythm, now.timestamp()).appetite()
 
 
 # -- in words ---------------------------------------------------------------------------------------------
