@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -40,7 +41,7 @@ def wait(found, at, *, price=HALF_HOUR, jitter=0.5):
 
 
 spans = st.integers(0, 10**7).map(lambda seconds: timedelta(seconds=seconds))
-known = st.lists(spans, max_size=30).map(lambda apart: author(*(MONDAY + sum(apart[:n], HOUR) for n in range(len(apart)))))
+known = st.lists(spans, max_size=30).map(lambda apart: author(*accumulate(apart, initial=MONDAY + HOUR)))
 
 
 @given(known, spans, st.floats(1, 1e9), st.floats(0, 0.999))
