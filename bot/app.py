@@ -11,7 +11,7 @@ import pkgutil
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ from bot.runners.local import LocalRunner
 from bot.runners.once import Once
 from bot.schedule import Pace
 from bot.settings import ChannelKeys, ChannelSection, Settings
+from bot.spending import Spending
 from bot.upkeep import ArchiveBounds
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class App:
         """
         self.http.succeed(before.http)
         self.dispatcher.succeed(before.dispatcher)
+        if self.poller.spending is not None and before.poller.spending is not None:
+            self.poller.spending.succeed(before.poller.spending)
         lanes = {lane.name: lane for lane in before.lanes}
         for lane in self.lanes:
             if lane.name in lanes:
@@ -168,21 +171,35 @@ async def open_app(
         channels = build_channels(settings)
         for channel in channels.values():
             stack.push_async_callback(channel.close)
-        http = build_http(settings, clock)
-        stack.push_async_callback(http.close)
         if store is None:
             store = await open_store(settings)
             stack.push_async_callback(store.close)
-        app = _joined(settings, store, http, channels, clock)
+        spending = build_spending(settings, store, clock)
+        http = build_http(settings, clock, spending)
+        stack.push_async_callback(http.close)
+        app = _joined(settings, store, http, channels, spending, clock)
         if before is not None:
             app.succeed(before)
         yield app
 
 
-def _joined(settings: Settings, store: Store, http: Http, channels: Mapping[str, Channel], clock: Clock) -> App:
+def build_spending(settings: Settings, store: Store, clock: Clock) -> Spending | None:
+    """What keeps each host's requests within its budget; None where there is none."""
+    per_day = settings.poll.requests_per_day
+    return Spending(store=store, per_day=per_day, pace=pace_of(settings), clock=clock) if per_day else None
+
+
+def _joined(
+    settings: Settings,
+    store: Store,
+    http: Http,
+    channels: Mapping[str, Channel],
+    spending: Spending | None,
+    clock: Clock,
+) -> App:
     """The flow, joined to what was opened for it."""
     sources = build_sources(settings, http, clock)
-    poller = build_poller(settings, store, sources, clock)
+    poller = replace(build_poller(settings, store, sources, clock), spending=spending)
     dispatcher = build_dispatcher(settings, store, channels, poller, clock)
     return App(
         settings=settings,
@@ -279,7 +296,7 @@ def build_inspector(settings: Settings, store: Store, clock: Clock) -> Inspector
     return Inspector(store=store, channels=names, rules=rules, clock=clock, monotonic=_seconds())
 
 
-def build_http(settings: Settings, clock: Clock = now) -> Http:
+def build_http(settings: Settings, clock: Clock = now, spending: Spending | None = None) -> Http:
     """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
     from bot.http import Http
 
@@ -294,6 +311,7 @@ def build_http(settings: Settings, clock: Clock = now) -> Http:
         per_host=poll.per_host,
         host_delay=poll.host_delay.total_seconds(),
         allowed_hosts=(*named, *settings.allow_private_hosts),
+        grant=spending.grant if spending else None,
         clock=clock,
     )
 

@@ -68,6 +68,7 @@ class Http:
 
     `timeout` is for one `get` as a whole, redirects included, once its turn at the host has come; an `allowance` around
     several makes it less.
+    `grant`: asked before each request, by host and feed, and says until when it may not be sent.
     `allowed_hosts`: names and addresses that the operator named, and networks ("10.0.0.0/8"), private or not.
     """
 
@@ -83,6 +84,7 @@ class Http:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        grant: Callable[[str, str], Awaitable[datetime | None]] | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._headers = {"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"}
@@ -92,6 +94,7 @@ class Http:
         self._clock = clock
         self._resolver = resolver
         self._turns = Turns(per_host, host_delay, clock, sleep, chance)
+        self._grant = grant
         self._holds = Holds(probe=timedelta(seconds=timeout + 10))
         self._session: aiohttp.ClientSession | None = None
 
@@ -149,10 +152,19 @@ class Http:
         try:
             async with self._turns.turn(host):
                 self._raise_if_held(feed_id, url, self._holds.ask(host, self._clock(), by_hand=_by_hand()))
+                await self._take(feed_id, url)
                 yield
         except QueueTooLong as error:
             # Our own queue is too long: no failure of the author, who is due again soon.
             raise HostHeld(feed_id, f"{url.host}: its turn did not come in {MAX_QUEUE:g} s; not asked") from error
+
+    async def _take(self, feed_id: str, url: URL) -> None:
+        """Take a request out of the host's budget, where it has one; `HostDown` where that is used up."""
+        until = await self._grant(url.host or "", feed_id) if self._grant is not None else None
+        if until is not None:
+            when = until.strftime("%Y-%m-%d %H:%M UTC")
+            reason = f"{url.host}: its requests of the day are used up ([poll] requests_per_day), until {when}"
+            raise HostDown(feed_id, reason, until=until)
 
     @staticmethod
     def _raise_if_held(feed_id: str, url: URL, held: Held | None) -> None:

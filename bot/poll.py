@@ -33,6 +33,7 @@ from bot.model import (
 from bot.protocols import Clock, Pager, Source, Store, appears_late, lists_whole
 from bot.reading import Reader
 from bot.routing import Router, Routing
+from bot.spending import Spending
 from bot.twins import Twin, Twins
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class Poller:
     clock: Clock
     chance: Callable[[], float]
     timeout: float = 20.0
+    spending: Spending | None = None
     deciding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     _asked: Counter[str] = field(default_factory=Counter)
@@ -193,7 +195,9 @@ class Poller:
     async def _look_safely(self, start: PollInput) -> tuple[Polled, Changes]:
         feed_id = start.feed.id
         try:
-            with within(Allowance(self.timeout)):
+            with within(Allowance(self.timeout)) as allowance:
+                if self.spending is not None and not allowance.by_hand:
+                    await self.spending.check(start.feed)
                 return await self._look(start)
         except SourceError as error:
             return self._failed(start, error)
@@ -250,12 +254,13 @@ class Poller:
         if not isinstance(found, Fetched):
             raise SourceError(start.feed.id, "the site answered that nothing changed, though nothing was asked")
         diff.require_threads(start, found)
+        pace = await self._pace(start)
         state = schedule.after_success(
-            replace(start.state, cursor=found.cursor), self.pace, self.clock(), jitter=self.chance()
+            replace(start.state, cursor=found.cursor), pace, self.clock(), jitter=self.chance()
         )
         reading = _Reading(state=diff.widened(state, found.shortest, None), new=[], old=[])
         await self._take(reading, found)
-        self._learn(start, reading, found)
+        self._learn(start, reading, found, pace)
         entries = await self._back_to(source, start, reading, found, backfill, zone)
         changes = await self._announced(start, reading, diff.chosen(entries, backfill, zone))
         done = {known.key for known in changes.known}
@@ -292,9 +297,10 @@ class Poller:
     async def _look(self, start: PollInput) -> tuple[Polled, Changes]:
         source = self.sources[start.feed.source]
         found = await source.fetch(start.feed, start.state.cursor)
+        pace = await self._pace(start)
         state = schedule.after_success(
             replace(start.state, cursor=found.cursor),
-            self.pace,
+            pace,
             self.clock(),
             jitter=self.chance(),
             not_before=found.not_before,
@@ -309,10 +315,16 @@ class Poller:
                 log.warning("poll %s: all threads of a stand-in listing are new; there may be more", start.feed.id)
         if isinstance(source, Pager):
             await self._read_deeper(source, start, reading, below)
-        self._learn(start, reading, found)
+        self._learn(start, reading, found, pace)
         return await self._concluded(start, found, reading)
 
-    def _learn(self, start: PollInput, reading: _Reading, found: Fetched | NotModified) -> None:
+    async def _pace(self, start: PollInput) -> schedule.Pace:
+        """How often this author is looked at, by what its host may be asked."""
+        return self.pace if self.spending is None else await self.spending.pace(start.feed)
+
+    def _learn(
+        self, start: PollInput, reading: _Reading, found: Fetched | NotModified, pace: schedule.Pace
+    ) -> None:
         """Take what is new for a sign of when the author posts. A look without news changes nothing of that."""
         before = start.state.last_success_at if start.state.baselined else None
         posts = reading.new if before else reading.old
@@ -320,7 +332,7 @@ class Poller:
             dated = not appears_late(self.sources[start.feed.source])
             reading.state = schedule.learned(
                 reading.state,
-                self.pace,
+                pace,
                 self.clock(),
                 before=before,
                 posts=[post.published if dated else None for post in posts],

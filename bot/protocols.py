@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from bot.budget import Spent
 from bot.model import (
     Batch,
     Changes,
@@ -327,6 +328,14 @@ class Store(Protocol):
 
     async def amend(self, pairs: Iterable[tuple[Stored, Stored]]) -> None:
         """For each pair, put the second value in the place of the first, where that is what is stored still."""
+        ...
+
+    async def spent(self) -> tuple[Spent, ...]:
+        """What was asked of each host lately."""
+        ...
+
+    async def spend(self, row: Spent) -> None:
+        """Remember what was asked of a host."""
         ...
 
     async def prune(self, sent_before: datetime) -> None:

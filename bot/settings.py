@@ -197,6 +197,7 @@ class Poll(Section):
     host_delay: Duration = timedelta(seconds=1)
     timeout: AtLeastASecond = timedelta(seconds=20)
     burst: int = Field(default=5, ge=1)
+    requests_per_day: int = Field(default=0, ge=0, le=10_000_000)
     contact: Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")] = ""
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ ALLOWED = {
     "times": set(),
     "show": {"redact", "text"},
     "errors": {"model"},
-    "protocols": {"model", "errors"},
+    "protocols": {"model", "errors", "budget"},
     "conditional": {"model"},
     "schedule": {"model", "errors", "conditional", "rhythm"},
     "diff": {"model", "errors", "routing", "schedule"},
@@ -46,6 +46,8 @@ ALLOWED = {
     },
     "growth": {"model", "text"},
     "rhythm": {"times"},
+    "budget": set(),
+    "spending": {"budget", "errors", "model", "protocols", "rhythm", "schedule"},
     "lookup": {"errors", "model", "protocols"},
     "markdown": {"text"},
     "orders": {"model"},
@@ -66,7 +68,7 @@ ALLOWED = {
     "twins": {"model", "protocols", "diff", "likeness", "looks", "reading", "routing"},
     "reading": {"model", "errors", "protocols", "diff", "likeness", "looks", "routing"},
     "poll": {"model", "errors", "allowance", "protocols", "diff", "looks", "schedule", "reading", "routing"}
-    | {"twins"},
+    | {"twins", "spending"},
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
     "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "protocols"}
     | {"routing"},
@@ -84,12 +86,13 @@ ALLOWED = {
     "follow": {"model", "errors", "protocols", "diff", "finding", "poll"},
     "settings": {"model", "errors", "filters", "hours", "policy", "redact", "text"},
     "sources.": {"model", "errors", "conditional", "http", "text", "threads", "sources."},
-    "stores.": {"model", "rhythm", "errors", "text", "times", "search", "pictures", "stores."},
+    "stores.": {"model", "budget", "rhythm", "errors", "text", "times", "search", "pictures", "stores."},
     "channels.": {"model", "errors", "redact", "markdown", "text", "threads", "channels."},
     "runners.": {"model", "errors", "protocols", "schedule", "allowance", "poll", "dispatch", "upkeep", "inspection"}
     | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
-    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "rhythm", "routing", "runners.", "upkeep"},
+    | {"alerts", "finding", "gallery", "inspection", "media", "relook", "rhythm", "routing", "runners.", "spending"}
+    | {"upkeep"},
     "perform": {
         *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "finding", "follow"),
         *("times", "orders", "outbox", "app", "importing"),
@@ -106,7 +109,7 @@ PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),
     *("render/look", "render/plain", "render/page"),
     *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
-    *("search", "pictures", "markdown", "likeness", "rhythm"),
+    *("search", "pictures", "markdown", "likeness", "rhythm", "budget"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
     *("compose/edits", "compose/hidden", "compose/wording"),
     *("numbering", "points", "summary", "language", "facts"),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from bot.budget import Spent
 from bot.errors import StoreError
 from bot.model import Alert, Author, ChannelState, Delivery, Feed, FeedState, Known, Subscription, Trouble
 from bot.rhythm import Rhythm
@@ -129,6 +130,7 @@ _RICH: dict[str, Callable[[Any], object]] = {
     "Alert": lambda value: Alert(**{**value, "lines": tuple(value["lines"])}),
     "tuple[str, ...]": tuple,
     "tuple[float, ...]": tuple,
+    "tuple[int, ...]": tuple,
 }
 """How a field comes back from JSON, by its annotation; what is not named comes back as it is."""
 
@@ -178,4 +180,5 @@ CHANNEL = Shape(
     names={"next_try_at": "next", "last_error": "error", "last_sent_at": "sent"},
     in_id=("channel",),
 )
+SPENT = Shape(make=Spent, in_id=("host",))
 TROUBLE = Shape(make=Trouble, names={"told_at": "at", "over_at": "over"})

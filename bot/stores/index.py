@@ -23,6 +23,7 @@ THREADS = "threads"
 DELIVERIES = "deliveries"
 CHANNELS = "channels"
 TROUBLES = "troubles"
+HOSTS = "hosts"
 
 LONG_AGO = to_ms(rules.LONG_AGO)
 

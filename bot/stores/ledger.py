@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bot.budget import Spent
 from bot.errors import StoreError
 from bot.model import (
     Batch,
@@ -39,7 +40,7 @@ from bot.stores import backups, codec, moving, rules
 from bot.stores.archive import Archive
 from bot.stores.codec import Shape, from_ms, join_id, split_id, to_ms
 from bot.stores.files import Files
-from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
+from bot.stores.index import CHANNELS, DELIVERIES, FEEDS, HOSTS, STATES, SUBSCRIPTIONS, THREADS, TROUBLES, Index
 from bot.stores.journal import JournalStorage
 from bot.stores.migrations import MIGRATIONS
 from bot.stores.pruning import Bounds, Part, Step
@@ -338,6 +339,12 @@ class Ledger:
         found = (self._there(THREADS, doc_id) for doc_id in self._index.threads.get(feed_id, ()))
         dated = [(d["published"], d["seen"]) for d in found if "published" in d and d["state"] != "duplicate"]
         return tuple((from_ms(published), from_ms(seen)) for published, seen in sorted(dated, reverse=True))
+
+    def spent(self) -> tuple[Spent, ...]:
+        return tuple(codec.SPENT.decode(self._there(HOSTS, host), host=host) for host in self._texts(HOSTS))
+
+    def spend(self, row: Spent) -> None:
+        self._table(HOSTS).put(row.host, codec.SPENT.encode(row))
 
     def next_due(self) -> NextDue:
         poll, look = self._index.next_poll(), self._index.next_look()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot import search
+from bot.budget import Spent
 from bot.model import (
     Batch,
     Changes,
@@ -44,6 +45,7 @@ class MemoryStore:
         self._feeds: dict[str, Feed] = {}
         self._states: dict[str, FeedState] = {}
         self._subscriptions: dict[str, Subscription] = {}
+        self._spent: dict[str, Spent] = {}
         self._threads: dict[tuple[str, str], Known] = {}
         self._contents: dict[tuple[str, str], Entry] = {}
         self._versions: dict[tuple[str, str, int], Entry] = {}
@@ -303,6 +305,12 @@ class MemoryStore:
 
     async def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
         return rules.dates(known for known in self._threads.values() if known.feed_id == feed_id)
+
+    async def spent(self) -> tuple[Spent, ...]:
+        return tuple(self._spent.values())
+
+    async def spend(self, row: Spent) -> None:
+        self._spent[row.host] = row
 
     async def next_due(self) -> NextDue:
         return NextDue(

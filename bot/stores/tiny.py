@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from bot.budget import Spent
 from bot.errors import StoreError, StoreReadOnly
 from bot.model import (
     Batch,
@@ -236,6 +237,12 @@ class TinyStore:
 
     async def dates(self, feed_id: str) -> tuple[tuple[datetime, datetime], ...]:
         return await self._ask(lambda: self._ledger.dates(feed_id))
+
+    async def spent(self) -> tuple[Spent, ...]:
+        return await self._ask(self._ledger.spent)
+
+    async def spend(self, row: Spent) -> None:
+        await self._change(lambda: self._ledger.spend(row))
 
     async def next_due(self) -> NextDue:
         return await self._ask(self._ledger.next_due)
