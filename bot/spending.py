@@ -19,6 +19,8 @@ from bot.schedule import Pace
 
 PRICED_FOR = timedelta(hours=1)
 """How long a host's price holds: to find it, all its authors are looked at in the store."""
+PRICED_APART = timedelta(minutes=1)
+"""The same where a host is new."""
 
 
 class Spending:
@@ -49,6 +51,7 @@ class Spending:
         async with self._turn:
             ledger = await self._opened()
             self._host_of.setdefault(feed_id, host)
+            self._host_of.setdefault(feed_id.partition(":")[0], host)
             taken = ledger.take(host, self._clock())
             if taken.keep is not None:
                 await self._store.spend(taken.keep)
@@ -66,11 +69,11 @@ class Spending:
 
     async def pace(self, feed: Feed) -> Pace:
         """The pace of looks at an author, at the price that its host's budget makes."""
-        now = self._clock()
-        if self._priced_at is None or not timedelta(0) <= now - self._priced_at < PRICED_FOR:
+        now, host = self._clock(), self._host(feed)
+        holds = PRICED_FOR if host in self._prices else PRICED_APART
+        if self._priced_at is None or not timedelta(0) <= now - self._priced_at < holds:
             self._priced_at = now
             self._prices = dict(self._priced(await self._store.feeds(), now))
-        host = self._host(feed)
         return replace(self._usual, price=self._prices.get(host, self._usual.price))
 
     def _priced(self, feeds: Iterable[tuple[Feed, FeedState]], now: datetime) -> Iterable[tuple[str, float]]:
@@ -85,8 +88,8 @@ class Spending:
             yield host, price_within(of_host, self._per_day, least, **bounds)
 
     def _host(self, feed: Feed) -> str:
-        """The host that is asked for a feed; until it was, the one that its address names."""
-        return self._host_of.get(feed.id, feed.host)
+        """The host that is asked for a feed; until it was, that of its address, or of others of its source."""
+        return self._host_of.get(feed.id) or feed.host or self._host_of.get(feed.source, "")
 
     async def _opened(self) -> Ledger:
         if self._ledger is None:

@@ -153,3 +153,15 @@ async def test_rows_come_back_as_given(tmp_path):
 
         assert set(await store.spent()) == {row, replace(row, host="b.example")}
         await store.close()
+
+
+async def test_authors_who_were_not_looked_at_yet_count():
+    """Those who are declared have no address before: they will be asked at the host of their source."""
+    store, clock = MemoryStore(), Clock()
+    feeds = [Feed(id=f"x:{number}", source="x", address="", author=Author(handle="")) for number in range(50)]
+    for feed in feeds:
+        await store.follow(feed, ())
+    purse = spending(store, clock, per_day=200)
+    await purse.grant("a.example", "x:1")
+
+    assert (await purse.pace(feeds[1])).price == (await purse.pace(feeds[2])).price > 10 * PACE.price
