@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -112,6 +113,7 @@ class Guard(AbstractResolver):
         await self._inner.close()
 
 
+@lru_cache(maxsize=1024)
 def literal(host: str) -> Address | None:
     """The address that `host` spells; None for a name.
 
