@@ -7,12 +7,10 @@ chance. Contains no logic of the flow.
 from __future__ import annotations
 
 import asyncio
-import pkgutil
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -27,6 +25,7 @@ from bot.follow import Declared, Follower
 from bot.gallery import Gallery
 from bot.inspection import Inspector
 from bot.media import MediaKeeper
+from bot.opening import now, open_store, resolve
 from bot.poll import Poller
 from bot.protocols import Channel, Clock, Source, Store, Successor
 from bot.redact import Redactor
@@ -58,12 +57,6 @@ CHANNELS = {
     "slack": "bot.channels.apprise:slack",
     "console": "bot.channels.console:ConsoleChannel",
 }
-STORE = "bot.stores.tiny:TinyStore"
-
-
-def now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,19 +136,6 @@ class App:
             clock=self.clock,
             started=started,
         )
-
-
-async def open_store(settings: Settings, *, read_only: bool = False) -> Store:
-    """Open the store in the data folder. Raises `StoreError`."""
-    store: Any = resolve(STORE)
-    opened = await store.open(settings.data_dir, read_only=read_only)
-    return cast("Store", opened)
-
-
-def owner(settings: Settings) -> int | None:
-    """The pid of the process that writes to the store now, None if there is none."""
-    store: Any = resolve(STORE)
-    return cast("int | None", store.owner(settings.data_dir))
 
 
 @asynccontextmanager
@@ -367,11 +347,6 @@ def build_channel(name: str, section: BaseModel, settings: Settings) -> Channel:
     if not all(hasattr(type(channel), part) or hasattr(channel, part) for part in parts):
         raise TypeError("is no channel")
     return cast("Channel", channel)
-
-
-def resolve(path: str) -> Callable[..., Any]:
-    """The thing that `package.module:name` names. Raises `ImportError`, `AttributeError`, `ValueError`."""
-    return cast("Callable[..., Any]", pkgutil.resolve_name(path))
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an option may be

@@ -13,11 +13,12 @@ from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any
 
-from bot.app import App, open_app, open_store
+from bot.app import App, open_app
 from bot.door.desk import Desk
 from bot.door.server import opened
 from bot.errors import BotError, SettingsError, StoreError
 from bot.finding import told
+from bot.opening import open_store
 from bot.perform import reconcile, stranded_channels
 from bot.protocols import Store
 from bot.reload import SettingsFile

@@ -92,7 +92,8 @@ ALLOWED = {
     | {"gallery", "relook", "runners."},
     "app": {"model", "errors", "protocols", "schedule", "poll", "dispatch", "follow", "http", "redact", "settings"}
     | {"alerts", "finding", "gallery", "inspection", "media", "relook", "rhythm", "routing", "runners.", "spending"}
-    | {"upkeep"},
+    | {"opening", "upkeep"},
+    "opening": {"protocols", "settings"},
     "perform": {
         *("model", "errors", "schedule", "routing", "dispatch", "lookup", "poll", "relook", "finding", "follow"),
         *("times", "orders", "outbox", "app", "importing"),
@@ -103,7 +104,7 @@ ALLOWED = {
     "reload": {"errors", "log", "redact", "settings", "threads"},
     "door.": {"errors", "orders", "perform", "app", "door."},
     "service": {"errors", "finding", "protocols", "settings", "upkeep", "runners.", "app", "perform", "reload"}
-    | {"door.", "text"},
+    | {"door.", "opening", "text"},
 }
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 
 from bot import show
-from bot.app import open_store, owner
 from bot.audit import FAULTS, NOTES, Audit, Books, Offender, Thread, audit, has_copy
 from bot.errors import StoreError
 from bot.model import Known
+from bot.opening import open_store, owner
 from bot.protocols import Store
 from bot.settings import Settings
 from bot.text import counted

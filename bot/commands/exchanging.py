@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bot import __version__, show
-from bot.app import build_http, build_sources, now, open_store, owner
+from bot.app import build_http, build_sources
 from bot.commands.ordering import Orderer, ordered
 from bot.commands.setting import named_channels, require_channels
 from bot.errors import OrderRefused, SettingsError, Unreadable
@@ -26,6 +26,7 @@ from bot.exchange.wanted import Reading, Wanted
 from bot.finding import Finder
 from bot.importing import followed
 from bot.model import Feed, Record
+from bot.opening import now, open_store, owner
 from bot.orders import Import, Imported, Moved, Restore
 from bot.protocols import Store
 from bot.settings import Settings

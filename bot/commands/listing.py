@@ -14,12 +14,10 @@ from datetime import datetime, tzinfo
 
 from bot import rhythm, show, times
 from bot.alerts import stand_ins
-from bot.app import now, open_store, owner
-from bot.commands.ordering import ordered
-from bot.compose import alert_title
 from bot.errors import NotFound
 from bot.finding import matching
 from bot.model import ChannelState, Delivery, DeliveryState, Entry, Feed, FeedState, Found, Known, Search
+from bot.opening import now, open_store, owner
 from bot.orders import Drop, Retry, Rows
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
 from bot.protocols import Store
@@ -360,6 +358,8 @@ async def outbox_list(args: argparse.Namespace, settings: Settings) -> int:
 
 def row_alert(row: Row) -> str:
     """What a message of alerts tells, in one line; "" for one about threads."""
+    from bot.compose import alert_title  # loads what makes notices
+
     told = [d.alert for d in row.deliveries if d.alert is not None]
     return alert_title(told) if told else ""
 
@@ -432,6 +432,8 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
 
 async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
     """Send messages of the outbox again: at once by a running bot, else at the next `poll` or `run`."""
+    from bot.commands.ordering import ordered  # loads the whole program
+
     retried = await ordered(settings, Retry(ids=tuple(args.id)), Rows)
     for row in retried.ids:
         show.line(f"{row} is due now; `keepcurrent poll` or `keepcurrent run` sends it.")
@@ -440,6 +442,8 @@ async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
 
 async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     """Remove messages from the outbox; they are not sent."""
+    from bot.commands.ordering import ordered
+
     dropped = await ordered(settings, Drop(ids=tuple(args.id)), Rows)
     for row in dropped.ids:
         show.line(f"Dropped {row}.")

@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from bot import show, times
-from bot.app import now
 from bot.commands.listing import outbox_rows, reading
-from bot.commands.ordering import ordered
 from bot.errors import NotFound, StoreError
 from bot.lookup import known_thread
 from bot.model import Entry, Feed, Known
+from bot.opening import now
 from bot.orders import Looked, Refresh, Refreshed
 from bot.protocols import Store
 from bot.settings import Settings
@@ -40,6 +39,8 @@ _SAID = {
 
 async def refresh(args: argparse.Namespace, settings: Settings) -> int:
     """Look at threads again, now, and tell what has changed."""
+    from bot.commands.ordering import ordered  # loads the whole program
+
     with show.progress("Looking at the thread …"):
         done = await ordered(settings, Refresh(threads=tuple(args.thread)), Refreshed)
     if args.json:

@@ -13,12 +13,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from bot import show
-from bot.app import App, build_channels, build_http, build_sources, now, open_app, open_store
+from bot.app import App, build_channels, build_http, build_sources, open_app
 from bot.commands.auditing import check_store
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.finding import Finder
 from bot.language import known_languages
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Post
+from bot.opening import now, open_store
 from bot.outbox import WAITING, stranded
 from bot.protocols import Channel
 from bot.settings import FILE_NAME, Settings, named_file

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot import render, show
-from bot.app import App, now, open_app, open_store
+from bot.app import App, open_app
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
 from bot.finding import told
 from bot.lookup import known_thread
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Known, Located
+from bot.opening import now, open_store
 from bot.pictures import mime_of
 from bot.policy import Policy
 from bot.protocols import Expander, Store, lists_whole

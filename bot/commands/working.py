@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot import show, times
-from bot.app import now, open_app, open_store
+from bot.app import open_app
 from bot.commands.listing import row_alert
 from bot.commands.ordering import ordered
 from bot.commands.setting import require_channels
 from bot.finding import matches, told
 from bot.model import Changes, Delivery, Feed
+from bot.opening import now, open_store
 from bot.orders import Looked, Poll, Remark, RoundUp
 from bot.outbox import WAITING, Row, rows_of
 from bot.perform import choose

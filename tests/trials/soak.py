@@ -24,12 +24,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bot.app import App, open_app, owner
+from bot.app import App, open_app
 from bot.audit import audit
 from bot.commands.auditing import books
 from bot.demo.site import SampleAuthor, SamplePost, SampleThread, author_page, listed_card, snowflake, thread_page
 from bot.errors import ChannelDown, ChannelError, DeliveryInDoubt
 from bot.model import Limits, Message
+from bot.opening import owner
 from bot.settings import made
 from tests.command import eventually
 from tests.fast_loop import FastClock, FastLoop
