@@ -275,9 +275,13 @@ def _asks_for_login(tree: LexborHTMLParser) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A thread as a list shows it. `handle` and `twitter_id` are "" where the card does not say whose it is."""
+    """A thread as a list shows it. `handle` and `twitter_id` are "" where the card does not say whose it is.
+
+    `links`: the site's own, not those that the author wrote.
+    """
 
     node: LexborNode
+    links: tuple[LexborNode, ...]
     key: str
     handle: str
     twitter_id: str
@@ -325,11 +329,13 @@ def _cards(tree: LexborHTMLParser) -> Iterator[Card]:
 
 
 def _card(node: LexborNode, heading: str) -> Card:
-    hrefs = [attribute(anchor, "href") for anchor in node.css("a[href]") if not _in_text(anchor)]
+    links = tuple(link for link in node.css("a, .read-more") if not _in_text(link))
+    hrefs = [attribute(link, "href") for link in links]
     authors = [_matched(_USER, href) for href in hrefs] + [_matched(_PROFILE, href) for href in hrefs]
     avatar = node.css_first("[data-twtrid]")
     return Card(
         node=node,
+        links=links,
         # The address is on the column around the card (2023 to 2026) or on "Read 4 tweets" (2018 to 2022).
         key=_first(filter(None, (_matched(_THREAD, href) for href in (_own_link(node), *hrefs)))) or "",
         handle=_first(filter(None, authors)) or "",
@@ -372,15 +378,14 @@ def _entry(card: Card, asked: Asked, author: Author) -> Entry:
         author=author,
         title=title_of_posts(posts),
         published=time_of(card.key, _data_time(card.node)),
-        post_count=_card_count(card.node),
+        post_count=_card_count(card),
         posts=posts,
     )
 
 
-def _card_count(node: LexborNode) -> int | None:
+def _card_count(card: Card) -> int | None:
     """How many posts the card says: in its info line (from 2021 on) or on its button."""
-    places = [*node.css(".thread-info"), *(anchor for anchor in node.css("a, .read-more") if not _in_text(anchor))]
-    counts = (_count(place.text(separator=" ")) for place in places)
+    counts = (_count(place.text(separator=" ")) for place in (*card.node.css(".thread-info"), *card.links))
     return next((count for count in counts if count is not None), None)
 
 
@@ -458,8 +463,10 @@ def _outermost(nodes: Iterable[LexborNode]) -> list[LexborNode]:
 
 def _in_text(node: LexborNode) -> bool:
     """Whether it stands in what an author wrote, which may well link to a thread or to an author."""
-    texts = {"content-tweet", "card-tweets", "card-tweetsv2"}
-    return any(classes(one) & texts for one in _parents(node))
+    return any(not _TEXTS.isdisjoint(classes(one)) for one in _parents(node))
+
+
+_TEXTS: Final = frozenset(("content-tweet", "card-tweets", "card-tweetsv2"))
 
 
 def _first(values: Iterable[T]) -> T | None:
