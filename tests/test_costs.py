@@ -118,7 +118,7 @@ def test_a_round_costs_a_process_cpu_and_memory(served, looked_at):
     cost = looked_at.poll()
 
     assert 0.05 < cost.cpu < 60
-    assert 20 * 2**20 < cost.rss < 500 * 2**20
+    assert cost.rss > 20 * 2**20  # of a child that is not yet itself the runner's memory counts, however large
     assert cost.written > 0
 
 
