@@ -86,12 +86,12 @@ class Ours:
     def __init__(self, price: float, *, dated: bool = False) -> None:
         self._price = price
         self._dated = dated
-        self._rhythm = rhythm.new(START)
+        self._rhythm: rhythm.Rhythm | None = None
 
     def next(self, before: datetime, now: datetime, posts: Sequence[datetime], chance: float) -> datetime:
         """When posts are expected to have waited for the price."""
         told = posts if self._dated else [None] * len(posts)
-        self._rhythm = rhythm.learned(self._rhythm, before, now, told)
+        self._rhythm = rhythm.learned(self._rhythm or rhythm.new(before), before, now, told)
         return rhythm.next_look(self._rhythm, now, self._price, shortest=SHORTEST, longest=LONGEST, jitter=chance)
 
 
@@ -102,31 +102,36 @@ class Outcome:
     kind: str
     delays: tuple[float, ...]
     looks: int
+    days: float
 
 
 def replay(author: MadeAuthor, schedule: Schedule, end: datetime) -> Outcome:
     """Look at one author from the start to the end, and once more for what is left."""
     chance = Random(author.name).random  # noqa: S311
     posts, delays, looks, seen = author.posts, [], 0, 0
-    before, now = START, START + SHORTEST * chance()
+    before, now = author.since, author.since + SHORTEST * chance()
     while seen < len(posts) or now < end:
         looks += now < end
         there = bisect_right(posts, now)
         delays += [(now - post) / timedelta(minutes=1) for post in posts[seen:there]]
         due = schedule.next(before, now, posts[seen:there], chance())
         before, now, seen = now, due, there
-    return Outcome(author.kind, tuple(delays), looks)
+    return Outcome(author.kind, tuple(delays), looks, _days(author))
 
 
 def clairvoyant(author: MadeAuthor) -> Outcome:
     """What cannot be beaten: a look at each post, but none within `SHORTEST` after another."""
-    delays, looks, last = [], 0, START - SHORTEST
+    delays, looks, last = [], 0, author.since - SHORTEST
     for post in author.posts:
         if post > last:
             last = max(post, last + SHORTEST)
             looks += 1
         delays.append((last - post) / timedelta(minutes=1))
-    return Outcome(author.kind, tuple(delays), looks)
+    return Outcome(author.kind, tuple(delays), looks, _days(author))
+
+
+def _days(author: MadeAuthor) -> float:
+    return (END - author.since) / timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class Result:
     def per_day(self, kind: str = "") -> float:
         """Looks a day and author."""
         chosen = self._of(kind)
-        return sum(outcome.looks for outcome in chosen) / len(chosen) / DAYS
+        return sum(outcome.looks for outcome in chosen) / sum(outcome.days for outcome in chosen)
 
     def middle(self, kind: str = "") -> float:
         """The median delay in minutes, of all posts together."""
@@ -249,7 +254,7 @@ def budgeted(per_day: int, authors: Sequence[MadeAuthor]) -> Spending:
             rhythms[number], now, price, shortest=SHORTEST, longest=LONGEST, jitter=chance()
         )
         heapq.heappush(queue, (due, number))
-    outcomes = (Outcome(a.kind, tuple(d), n) for a, d, n in zip(authors, delays, looks, strict=True))
+    outcomes = (Outcome(a.kind, tuple(d), n, DAYS) for a, d, n in zip(authors, delays, looks, strict=True))
     return Spending(Result("ours", tuple(outcomes)), _most_in_a_day(sent))
 
 
@@ -267,18 +272,21 @@ def _most_in_a_day(sent: Sequence[datetime]) -> int:
 
 
 def recorded(folder: Path) -> tuple[MadeAuthor, ...]:
-    """The last twelve weeks of each feed that has ten dates in them, moved by whole weeks to those of the mix."""
+    """The last twelve weeks of each feed that has ten dates in them, moved by whole weeks to those of the mix.
+
+    Each is followed from its first date on.
+    """
     found: dict[tuple[datetime, ...], MadeAuthor] = {}
     for path in sorted(folder.glob("**/*.*")):
         posts = _moved(_dates(path))
         if len(posts) >= 10:
-            found.setdefault(posts, MadeAuthor(kind="recorded", name=path.name, posts=posts))
+            found.setdefault(posts, MadeAuthor(kind="recorded", name=path.name, posts=posts, since=posts[0]))
     return tuple(found.values())
 
 
 def _dates(path: Path) -> list[datetime]:
     try:
-        items = parse(path.read_bytes(), {}, "https://recorded.example/").items
+        items = parse(path.read_bytes(), content_type="", url="https://recorded.example/").items
     except (NotAFeed, ValueError):
         return []
     return sorted({item.published for item in items if item.published is not None})
