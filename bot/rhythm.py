@@ -80,8 +80,14 @@ def learned(rhythm: Rhythm, before: datetime, now: datetime, posts: Sequence[dat
     vague = len(posts) - len(exact)
     windows = [(before, now)] * vague + [(post, post) for post in sorted(exact)]
     for low, high in windows:
-        rhythm = _with_post(rhythm, low.timestamp(), high.timestamp(), now)
+        rhythm = _with_post(_not_ahead(rhythm, now), low.timestamp(), high.timestamp(), now)
     return rhythm
+
+
+def _not_ahead(rhythm: Rhythm, now: datetime) -> Rhythm:
+    """The rhythm without times that are ahead: the clock was wrong then, or is now."""
+    last = rhythm.last and min(rhythm.last, now)
+    return replace(rhythm, since=min(rhythm.since, now), at=min(rhythm.at, now), last=last)
 
 
 def from_history(dates: Iterable[datetime], now: datetime) -> Rhythm:
@@ -105,9 +111,13 @@ def _with_post(rhythm: Rhythm, low: float, high: float, now: datetime) -> Rhythm
     rhythm = replace(rhythm, last=max(last, rhythm.last or last))
     if is_echo:
         return replace(rhythm, echoes=_short(rhythm.echoes + 1))
+    # Where in the window it came is guessed by what is known already, as one does with times that are known by their
+    # bounds only (Turnbull 1976): so nine o'clock is found though looks are hours apart.
+    plan, pieces = _Plan(rhythm, middle), tuple(_pieces(low, high))
+    expected = sum(plan.usual(piece) * piece.length for piece in pieces)
     hours, weekend = list(rhythm.hours), rhythm.weekend
-    for piece in _pieces(low, high):
-        part = piece.length / (high - low)
+    for piece in pieces:
+        part = plan.usual(piece) * piece.length / expected
         hours[piece.hour] += part
         weekend += part * piece.is_weekend
     return replace(rhythm, hours=tuple(map(_short, hours)), weekend=_short(weekend))

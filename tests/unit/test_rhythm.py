@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -153,6 +154,17 @@ def test_a_post_may_have_come_at_any_time_between_two_looks():
     assert sum(hours[6:12]) > 0.9 * sum(hours)
 
 
+def test_nine_is_found_though_looks_are_hours_apart():
+    """Looks every seven hours, at other times each day: most of what is known falls into the right hour or beside it."""
+    of, before, post = rhythm.new(MONDAY), MONDAY, MONDAY + 9.5 * HOUR
+    while before < MONDAY + 56 * DAY:
+        now = before + 7 * HOUR
+        came = [None] if before < post <= now else []
+        of, before, post = rhythm.learned(of, before, now, came), now, post + len(came) * DAY
+
+    assert sum(of.hours[8:11]) > 0.6 * sum(of.hours)
+
+
 def test_a_date_of_publication_is_believed():
     """It counts for its own hour, though the look came hours later."""
     post = MONDAY + 9.5 * HOUR
@@ -196,10 +208,13 @@ def test_what_was_learned_fades():
 
 
 def test_many_posts_a_day_fade_as_well():
-    """A count does not stand still because each step of fading is lost in rounding."""
-    busy = poster(*range(1, 24), days=90)
+    """One each 150 minutes: a count does not stand still because each step of fading is lost in rounding."""
+    of = rhythm.new(MONDAY)
+    for number in range(1, 1153):
+        post = MONDAY + number * 150 * MINUTE
+        of = rhythm.learned(of, post, post, [None])
 
-    assert sum(busy.hours) + busy.echoes < 23 * 90 * 0.6
+    assert sum(of.hours) == pytest.approx(9.6 * 30 / math.log(2) * (1 - 0.5**4), rel=0.1)
 
 
 def test_the_rhythm_stays_small():
@@ -219,13 +234,24 @@ def test_a_thousand_posts_of_one_look_are_learned_at_once():
     assert gap(of, now) <= 11 * MINUTE
 
 
-@pytest.mark.parametrize("back", [HOUR, 400 * DAY])
+@pytest.mark.parametrize("back", [HOUR, 400 * DAY, 30_000 * DAY])
 def test_a_clock_that_was_set_back_breaks_nothing(back):
-    """The rhythm is from the future then; a look keeps to the bounds, and a post is learned."""
-    of, now = poster(9), MONDAY - back
+    """The rhythm is from the future then; a look keeps to the bounds, and posts are learned."""
+    of, now = poster(9), MONDAY + 28 * DAY - back
     again = rhythm.learned(of, now + HOUR, now, [None])
+    later = rhythm.learned(again, now + 30 * HOUR, now + 29 * HOUR, [None])
 
-    assert SHORTEST <= gap(again, now) <= LONGEST
+    assert SHORTEST <= gap(of, now) <= LONGEST
+    assert SHORTEST <= gap(later, now) <= LONGEST
+    assert max(later.since, later.at, later.last) <= now + 29 * HOUR
+    assert sum(later.hours) == pytest.approx(sum(again.hours) * 0.5 ** (29 / 24 / 30) + 1, rel=0.01)
+
+
+def test_the_newest_of_several_posts_is_the_last():
+    """One that came at some time between the looks, and one that came at their beginning."""
+    now = MONDAY + 6 * HOUR
+
+    assert rhythm.learned(rhythm.new(MONDAY), MONDAY, now, [None, MONDAY + MINUTE]).last == MONDAY + 3 * HOUR
 
 
 @pytest.mark.parametrize(
