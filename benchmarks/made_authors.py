@@ -25,11 +25,12 @@ ALWAYS = range(DAYS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeAuthor:
-    """One author: what kind of, and when their threads appear, in order."""
+    """One author: what kind of, when their threads appear, in order, and since when they are followed."""
 
     kind: str
     name: str
     posts: tuple[datetime, ...]
+    since: datetime = START
 
 
 def mix(seed: int = SEED) -> tuple[MadeAuthor, ...]:

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -179,7 +179,7 @@ def _joined(
 ) -> App:
     """The flow, joined to what was opened for it."""
     sources = build_sources(settings, http, clock)
-    poller = replace(build_poller(settings, store, sources, clock), spending=spending)
+    poller = build_poller(settings, store, sources, clock, spending)
     dispatcher = build_dispatcher(settings, store, channels, poller, clock)
     return App(
         settings=settings,
@@ -208,7 +208,9 @@ def _seconds() -> Callable[[], float]:
     return asyncio.get_running_loop().time
 
 
-def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source], clock: Clock) -> Poller:
+def build_poller(
+    settings: Settings, store: Store, sources: Mapping[str, Source], clock: Clock, spending: Spending | None = None
+) -> Poller:
     """What looks at authors."""
     return Poller(
         store=store,
@@ -218,6 +220,7 @@ def build_poller(settings: Settings, store: Store, sources: Mapping[str, Source]
         clock=clock,
         chance=random.random,
         timeout=settings.poll.timeout.total_seconds(),
+        spending=spending,
     )
 
 

@@ -107,31 +107,19 @@ class Expander(Protocol):
         ...
 
 
-@runtime_checkable
-class ListsWhole(Protocol):
-    """A source whose listing holds its threads whole, as they are now: their pages are not looked at for changes.
-
-    Its entries are `whole`. What slides off the listing is not gone, and is not looked at any more.
-    """
-
-    lists_whole: bool
-
-
 def lists_whole(source: Source) -> bool:
-    """Whether a source is one that lists its threads whole."""
-    # Asked at each look: by the protocol it is ten times as slow.
+    """Whether a listing there holds its threads whole, as they are now, which the source says by `lists_whole`.
+
+    Its entries are `whole`, and their pages are not looked at for changes. What slides off the listing is not gone, and
+    is not looked at any more.
+    """
     return bool(getattr(source, "lists_whole", False))
 
 
-@runtime_checkable
-class AppearsLate(Protocol):
-    """A source where a thread may appear long after it was written: when it did, only our looks tell."""
-
-    appears_late: bool
-
-
 def appears_late(source: Source) -> bool:
-    """Whether the times of its threads say nothing of when they came to be there."""
+    """Whether a thread may appear there long after it was written, so that its time says nothing of when it did: the
+    source says so by `appears_late`.
+    """
     return bool(getattr(source, "appears_late", False))
 
 

@@ -1,7 +1,8 @@
 """What is learned of when an author posts, and when it pays to look next.
 
 Pure: takes the time and chance (`jitter`, 0 <= jitter < 1) as arguments, stores nothing. Does not know what a look
-costs a site, nor what becomes of one that failed (`schedule`). docs/schedule.md has the formula and where it is from.
+costs a site (`budget` says the price), nor what becomes of a look that failed (`schedule`). docs/schedule.md has the
+formula and where it is from.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ DOUBT_OF_RATE = 0.5
 """How many days of watching that expectation is worth. Little: rates go from many a day to two a year."""
 DOUBT = 1.0
 """How many posts it takes to believe as much in the hours and days that were seen as in any other ones."""
-ECHO_LASTS = timedelta(hours=3)
-"""One post draws another: mostly within so long."""
-ECHO_RATE = 0.25
-"""How many further posts one draws, where nothing is known of the author; worth `DOUBT` posts, too."""
+ECHO_LASTS = timedelta(hours=2)
+"""A post that comes so soon after another was drawn by it: its echo. It says little of the hours of the next day."""
+ECHOES = 0.25
+"""How many one post draws, where nothing is known of the author; as much is believed of it as of one post."""
 BLUR = timedelta(minutes=15)
 """How exact a time is held to be: an author who posted at nine may post at a quarter to, or past, tomorrow."""
 JITTER = timedelta(minutes=10)
@@ -49,7 +50,7 @@ class Rhythm:
     """What is known of when an author posts. Written only when there was something new; at most 400 bytes as JSON.
 
     Counts fade; they are as of `at`. `hours`: how many posts fell into each hour of the day, in UTC, `weekend`: how
-    many of those on a Saturday or Sunday. `echoes` are the posts that followed on another one, and are not in `hours`.
+    many of those on a Saturday or Sunday. `echoes` are the posts that another one drew, and are not in `hours`.
     `last`: when the newest one appeared, as near as that is known. `since`: when watching began.
     """
 
@@ -79,8 +80,14 @@ def learned(rhythm: Rhythm, before: datetime, now: datetime, posts: Sequence[dat
     vague = len(posts) - len(exact)
     windows = [(before, now)] * vague + [(post, post) for post in sorted(exact)]
     for low, high in windows:
-        rhythm = _with_post(rhythm, low.timestamp(), high.timestamp(), now)
+        rhythm = _with_post(_not_ahead(rhythm, now), low.timestamp(), high.timestamp(), now)
     return rhythm
+
+
+def _not_ahead(rhythm: Rhythm, now: datetime) -> Rhythm:
+    """The rhythm without times that are ahead: the clock was wrong then, or is now."""
+    last = rhythm.last and min(rhythm.last, now)
+    return replace(rhythm, since=min(rhythm.since, now), at=min(rhythm.at, now), last=last)
 
 
 def from_history(dates: Iterable[datetime], now: datetime) -> Rhythm:
@@ -93,31 +100,27 @@ def from_history(dates: Iterable[datetime], now: datetime) -> Rhythm:
 
 
 def _with_post(rhythm: Rhythm, low: float, high: float, now: datetime) -> Rhythm:
-    """The rhythm with one more post, which appeared between `low` and `high`.
-
-    It counts for the hours as far as it was not the echo of the one before (Hawkes 1971, Lewis and Mohler 2011).
-    """
-    low = max(low, high - _DAY) - BLUR.total_seconds()
+    """The rhythm with one more post, which appeared between `low` and `high`: of its hours, or an echo."""
+    # A clock that was set back meanwhile says that the look before is still ahead.
+    low = min(max(low, high - _DAY), high) - BLUR.total_seconds()
     high += BLUR.total_seconds()
     middle = (low + high) / 2
-    plan = _Plan(rhythm, middle)
-    pieces = tuple(_pieces(low, high))
-    usual = sum(plan.usual(piece) * piece.length for piece in pieces)
-    own = usual / (usual + plan.echo(low, high))
+    is_echo = rhythm.last is not None and middle - rhythm.last.timestamp() < ECHO_LASTS.total_seconds()
     rhythm = _faded(rhythm, now)
+    last = datetime.fromtimestamp(middle, now.tzinfo).replace(microsecond=0)
+    rhythm = replace(rhythm, last=max(last, rhythm.last or last))
+    if is_echo:
+        return replace(rhythm, echoes=_short(rhythm.echoes + 1))
+    # Where in the window it came is guessed by what is known already, as one does with times that are known by their
+    # bounds only (Turnbull 1976): so nine o'clock is found though looks are hours apart.
+    plan, pieces = _Plan(rhythm, middle), tuple(_pieces(low, high))
+    expected = sum(plan.usual(piece) * piece.length for piece in pieces)
     hours, weekend = list(rhythm.hours), rhythm.weekend
     for piece in pieces:
-        part = own * piece.length / (high - low)
+        part = plan.usual(piece) * piece.length / expected
         hours[piece.hour] += part
         weekend += part * piece.is_weekend
-    last = datetime.fromtimestamp(middle, now.tzinfo).replace(microsecond=0)
-    return replace(
-        rhythm,
-        last=max(last, rhythm.last or last),
-        hours=tuple(map(_short, hours)),
-        weekend=_short(weekend),
-        echoes=_short(rhythm.echoes + 1 - own),
-    )
+    return replace(rhythm, hours=tuple(map(_short, hours)), weekend=_short(weekend))
 
 
 def _faded(rhythm: Rhythm, now: datetime) -> Rhythm:
@@ -135,7 +138,7 @@ def _faded(rhythm: Rhythm, now: datetime) -> Rhythm:
 
 
 def _fade(age: timedelta) -> float:
-    return float(0.5 ** max(age / HALF_LIFE, 0.0))
+    return math.pow(0.5, max(age / HALF_LIFE, 0.0))
 
 
 def _short(count: float) -> float:
@@ -171,9 +174,10 @@ class _Plan:
         fade = _fade(timedelta(seconds=now - rhythm.at.timestamp()))
         posts = sum(rhythm.hours) * fade
         self._last = rhythm.last.timestamp() if rhythm.last else -math.inf
-        self._drawn = (ECHO_RATE * DOUBT + rhythm.echoes * fade) / (DOUBT + posts + rhythm.echoes * fade)
+        self.drawn = (ECHOES + rhythm.echoes * fade) / (1 + posts + rhythm.echoes * fade)
         believed = posts + DOUBT
-        self.rate = _rate(posts, now - rhythm.since.timestamp())
+        # With those that each will draw, of which the first is not even there yet.
+        self.rate = _rate(posts, now - rhythm.since.timestamp()) / (1 - self.drawn)
         self._hours = [(DOUBT / 24 + hour * fade) / believed * 24 * self.rate for hour in rhythm.hours]
         weekend = (DOUBT * 2 / 7 + rhythm.weekend * fade) / believed
         self._days = ((1 - weekend) * 7 / 5, weekend * 7 / 2)
@@ -186,7 +190,7 @@ class _Plan:
         """Further posts that the last one draws within that time."""
         lasts = ECHO_LASTS.total_seconds()
         younger, older = (max(moment - self._last, 0.0) / lasts for moment in (low, high))
-        return self._drawn * (math.exp(-younger) - math.exp(-older))
+        return self.drawn * (math.exp(-younger) - math.exp(-older))
 
     def appetite(self) -> float:
         """Looks a day at the price 1: one each time that posts are expected to have waited so long, echoes aside."""
@@ -197,7 +201,8 @@ class _Plan:
 def _rate(posts: float, watched: float) -> float:
     """Posts a second: the mean of a Gamma distribution, with `watched` seconds faded as the posts are."""
     span = HALF_LIFE / timedelta(days=1) / math.log(2) * (1 - _fade(timedelta(seconds=watched)))
-    return (USUAL_RATE * DOUBT_OF_RATE + posts) / (DOUBT_OF_RATE + span) / _DAY
+    drawing = USUAL_RATE * (1 - ECHOES)
+    return (drawing * DOUBT_OF_RATE + posts) / (DOUBT_OF_RATE + span) / _DAY
 
 
 # -- when to look -----------------------------------------------------------------------------------------
