@@ -212,9 +212,7 @@ def _telling(finding: _Finding, title: str) -> Telling:
     return Telling(alert=alert, subject=finding.trouble.id, not_to=finding.not_to, to=finding.to)
 
 
-def _ended(
-    trouble: Trouble, title: str, rules: Rules, *, not_to: str = "", to: tuple[str, ...] = ()
-) -> _Step:
+def _ended(trouble: Trouble, title: str, rules: Rules, *, not_to: str = "", to: tuple[str, ...] = ()) -> _Step:
     """A trouble is over, and that is told."""
     since = f"The trouble had lasted since {times.moment(trouble.since, rules.zone)}."
     lines = (since, _quoted("It was:", trouble.reason))

@@ -223,9 +223,7 @@ def paired(known: Known, entry: Entry, untold: Collection[str] | None) -> Known:
     return replace(known, also=also, filtered=filtered, look_at=look_at)
 
 
-def taken_over(
-    known: Known, original: Known, rows: Iterable[Delivery], whole: Entry | None, now: datetime
-) -> Changes:
+def taken_over(known: Known, original: Known, rows: Iterable[Delivery], whole: Entry | None, now: datetime) -> Changes:
     """A thread of a feed that leaves, in another place of the same person, where it was known as that one.
 
     Who was told of it hears of its growth from here; who was not yet is told from here. `whole`: what is kept of it,

@@ -751,6 +751,8 @@ def _read(path: Path | None) -> Settings:
     except tomllib.TOMLDecodeError as error:
         bom = path is not None and path.read_bytes().startswith(b"\xef\xbb\xbf")
         mend = " (the file begins with a byte order mark: save it as UTF-8 without one)" if bom else ""
+        if "overwrite a value" in str(error):
+            mend = " (the key stands there a second time: leave one of the two out)"
         raise SettingsError(f"{path}: {error}{mend}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: is not UTF-8 text") from error

@@ -129,6 +129,7 @@ def test_secrets_do_not_show(read):
         ('[sources.threadreader]\nbase_url = "http://[::1"', "base_url: is not a web address"),
         ('[sources.threadreader]\nbase_url = "https://u:p@x"', "base_url: must not hold a user or password"),
         ("\ufeffdata_dir = 'x'", "byte order mark"),
+        ('data_dir = "x"\ndata_dir = "y"', "stands there a second time"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_mend(read, text, problem):
