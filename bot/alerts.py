@@ -92,13 +92,13 @@ class Decision:
 def decide(seen: Seen, rules: Rules, now: datetime) -> Decision:
     """What has become of every trouble, told and untold."""
     told = {trouble.id: _mended(trouble, now) for trouble in seen.troubles}
-    groups = tuple(_groups(seen.feeds))
-    steps = list(_of_groups(groups, told, rules, now))
-    steps += _of_authors(seen, _after(steps, told), rules, now)
+    sites = _sites(feed for feed, _ in seen.feeds)
+    steps = list(_of_groups(_groups(seen.feeds, sites), told, rules, now))
+    steps += _of_authors(seen, sites, _after(steps, told), rules, now)
     steps += _of_silence(seen, told, rules, now)
     steps += _of_channels(seen, told, rules, now)
     steps += _of_refusals(seen, told, rules, now)
-    there = frozenset(_subjects(seen))
+    there = frozenset(_subjects(seen, sites) if told else ())
     steps += (_Step(over=trouble) for trouble in told.values() if _about(trouble) not in there)
     after = _after(steps, told)
     before = {trouble.id: trouble for trouble in seen.troubles}
@@ -230,9 +230,8 @@ def _mended(trouble: Trouble, now: datetime) -> Trouble:
     return replace(trouble, told_at=min(trouble.told_at, now), over_at=over_at)
 
 
-def _subjects(seen: Seen) -> Iterator[str]:
+def _subjects(seen: Seen, sites: Mapping[str, str]) -> Iterator[str]:
     """All that a trouble may be about: who is followed, at which sites, and the channels of the settings."""
-    sites = _sites(feed for feed, _ in seen.feeds)
     yield from (f"feed:{feed.id}" for feed, _ in seen.feeds)
     yield from (f"source:{site}" for site in set(sites.values()))
     yield from (f"channel:{channel.channel}" for channel in seen.channels)
@@ -242,14 +241,14 @@ def _subjects(seen: Seen) -> Iterator[str]:
 
 def _sites(feeds: Iterable[Feed]) -> dict[str, str]:
     """For each feed the site that it shares with others: its source, or, of a source on many hosts, the host there."""
-    feeds = tuple(feeds)
+    places = [(feed, feed.host) for feed in feeds]
     hosts: dict[str, set[str]] = {}
-    for feed in feeds:
-        hosts.setdefault(feed.source, set()).update(filter(None, (feed.host,)))
+    for feed, host in places:
+        hosts.setdefault(feed.source, set()).update(filter(None, (host,)))
     spread = {source for source, there in hosts.items() if len(there) > 1}
     return {
-        feed.id: f"{feed.source} at {feed.host}" if feed.source in spread and feed.host else feed.source
-        for feed in feeds
+        feed.id: f"{feed.source} at {host}" if feed.source in spread and host else feed.source
+        for feed, host in places
     }
 
 
@@ -280,9 +279,8 @@ class _Group:
         return max((time for time in times_ if time is not None and time <= now), default=None)
 
 
-def _groups(feeds: Sequence[Followed]) -> Iterator[_Group]:
+def _groups(feeds: Sequence[Followed], sites: Mapping[str, str]) -> Iterator[_Group]:
     """All authors, where there are several sites, and then each site."""
-    sites = _sites(feed for feed, _ in feeds)
     sources: dict[str, list[FeedState]] = {}
     for feed, state in feeds:
         if not (feed.paused or is_for_good(state)):
@@ -397,9 +395,11 @@ def _trouble(subject: str, since: datetime, reason: str, now: datetime) -> Troub
 # -- authors ---------------------------------------------------------------------------------------------------
 
 
-def _of_authors(seen: Seen, told: Mapping[str, Trouble], rules: Rules, now: datetime) -> Iterator[_Step]:
+def _of_authors(
+    seen: Seen, sites: Mapping[str, str], told: Mapping[str, Trouble], rules: Rules, now: datetime
+) -> Iterator[_Step]:
     """`told` must say already how the sources are."""
-    standing_in, sites = stand_ins(seen.feeds), _sites(feed for feed, _ in seen.feeds)
+    standing_in = stand_ins(seen.feeds)
     for feed, state in seen.feeds:
         before, final = told.get(f"failing feed:{feed.id}"), told.get(f"final feed:{feed.id}")
         if feed.paused:

@@ -61,17 +61,13 @@ class Turns:
         place = self._place(host)
         place.users += 1
         try:
-            async with asyncio.timeout(MAX_QUEUE) as limit:
-                await place.slots.acquire()
+            await _slot(place.slots)
             try:
-                await self._pace(place)
+                if self._host_delay:
+                    await self._pace(place)
                 yield
             finally:
                 place.slots.release()
-        except TimeoutError as error:
-            if limit.expired():
-                raise QueueTooLong from error
-            raise
         finally:
             place.users -= 1
 
@@ -93,6 +89,18 @@ class Turns:
         if host not in self._places:
             self._places[host] = _Place(asyncio.Semaphore(self._per_host), next_start=self._clock())
         return self._places[host]
+
+
+async def _slot(slots: asyncio.Semaphore) -> None:
+    """Take one of the requests that a host is asked at once. Raises `QueueTooLong`."""
+    if not slots.locked():
+        await slots.acquire()
+        return
+    try:
+        async with asyncio.timeout(MAX_QUEUE):
+            await slots.acquire()
+    except TimeoutError as error:
+        raise QueueTooLong from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import asyncio
 import random
 import re
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -123,7 +123,7 @@ class Http:
             async with self._turn(feed_id, target):
                 answer = await self._ask(feed_id, target, own_headers, limit, most, answers)
             if answer.status not in _REDIRECTS:
-                return replace(answer, moved_to=moved_to)
+                return replace(answer, moved_to=moved_to) if moved_to else answer
             onward = _onward(feed_id, target, answer.headers.get("Location", ""))
             if onward.origin() != target.origin():
                 # What the caller adds (validators, tokens) is meant for the host it was written for.
@@ -211,14 +211,16 @@ class Http:
         self, feed_id: str, url: URL, headers: Mapping[str, str], limit: _Limit, most: int
     ) -> Response:
         """Send one request, read its answer whole; everything that can go wrong comes out as a `SourceError`."""
+        began = asyncio.get_running_loop().time()
         try:
             self._addresses.check(url.host or "")
-            with limit.spent():
-                async with asyncio.timeout(limit.left), self._request(url, headers) as answer:
-                    body = b"" if answer.status in _REDIRECTS else await self._read(answer, most)
-                    return Response(status=answer.status, url=str(answer.url), headers=answer.headers, body=body)
+            async with asyncio.timeout(limit.left), self._request(url, headers) as answer:
+                body = b"" if answer.status in _REDIRECTS else await self._read(answer, most)
+                return Response(status=answer.status, url=str(answer.url), headers=answer.headers, body=body)
         except _EXPECTED as error:
             raise _translated(feed_id, url, error, limit) from error
+        finally:
+            limit.spend(asyncio.get_running_loop().time() - began)
 
     def _request(self, url: URL, headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         return self._open().get(url, headers={**self._headers, **headers}, allow_redirects=False)
@@ -261,17 +263,11 @@ class _Limit:
         self.is_short = self.whole < timeout / 2
         """Whether it began with so little time that running out of it says little about the host."""
 
-    @contextmanager
-    def spent(self) -> Iterator[None]:
-        """Take off the time that the block takes, however it ends."""
-        started = asyncio.get_running_loop().time()
-        try:
-            yield
-        finally:
-            took = asyncio.get_running_loop().time() - started
-            self.left -= took
-            if self._shared is not None:
-                self._shared.spend(took)
+    def spend(self, took: float) -> None:
+        """Take off the time that a request took, however it ended."""
+        self.left -= took
+        if self._shared is not None:
+            self._shared.spend(took)
 
 
 def _by_hand() -> bool:

@@ -214,7 +214,7 @@ class Poller:
         Gives what a look at the feed starts from, None if it is not followed. Whoever else writes a feed's state, or
         says whose it is (`follow`), takes a turn, too: an older state must not come over a newer one.
         """
-        who = _whose(feed_id, await self.store.poll_input(feed_id))
+        who = feed_id  # most are nobody else's
         while True:
             # One lock, never two, so that nobody waits in a circle.
             async with self._turns.setdefault(who, asyncio.Lock()):
@@ -255,9 +255,7 @@ class Poller:
             raise SourceError(start.feed.id, "the site answered that nothing changed, though nothing was asked")
         diff.require_threads(start, found)
         pace = await self._pace(start)
-        state = schedule.after_success(
-            replace(start.state, cursor=found.cursor), pace, self.clock(), jitter=self.chance()
-        )
+        state = schedule.after_success(start.state, pace, self.clock(), cursor=found.cursor, jitter=self.chance())
         reading = _Reading(state=diff.widened(state, found.shortest, None), new=[], old=[])
         await self._take(reading, found)
         self._learn(start, reading, found, pace)
@@ -299,9 +297,10 @@ class Poller:
         found = await source.fetch(start.feed, start.state.cursor)
         pace = await self._pace(start)
         state = schedule.after_success(
-            replace(start.state, cursor=found.cursor),
+            start.state,
             pace,
             self.clock(),
+            cursor=found.cursor,
             jitter=self.chance(),
             not_before=found.not_before,
         )
@@ -313,8 +312,7 @@ class Poller:
             below = await self._take(reading, found)
             if found.partial and len(reading.new) == len(found.entries) > 0:
                 log.warning("poll %s: all threads of a stand-in listing are new; there may be more", start.feed.id)
-        if isinstance(source, Pager):
-            await self._read_deeper(source, start, reading, below)
+        await self._read_deeper(start, reading, below)
         self._learn(start, reading, found, pace)
         return await self._concluded(start, found, reading)
 
@@ -364,18 +362,21 @@ class Poller:
         reading.state = diff.newest(reading.state, page.entries)
         return verdict
 
-    async def _read_deeper(self, source: Pager, start: PollInput, reading: _Reading, below: str) -> None:
+    async def _read_deeper(self, start: PollInput, reading: _Reading, below: str) -> None:
         """Read on where news reaches below a page, or did before; else, now and then, one page of the sweep.
 
         A deeper page that fails loses nothing: what was found so far counts, and another look goes on there.
         """
-        gaps = tuple(schedule.gaps(start.state, below))
+        source, gaps = self.sources[start.feed.source], tuple(schedule.gaps(start.state, below))
+        wanted = bool(gaps) or schedule.sweep_due(start.state, self.clock())
+        if not (wanted and isinstance(source, Pager)):
+            return
         for token, since in gaps:
             left = await self._read_down(source, start, reading, token, since)
             reading.state = schedule.gap_left(reading.state, start.state, left, self.clock())
             if left:
                 return
-        if not gaps and schedule.sweep_due(start.state, self.clock()):
+        if not gaps:
             await self._sweep(source, start, reading)
 
     async def _read_down(

@@ -11,7 +11,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import NamedTuple
 
 from bot import times
 
@@ -41,6 +40,7 @@ MOST = 0.7
 
 _HOUR = 3600.0
 _DAY = 86400.0
+_ECHO = ECHO_LASTS.total_seconds()
 _SATURDAY = 2
 """1 January 1970 was a Thursday."""
 
@@ -105,7 +105,7 @@ def _with_post(rhythm: Rhythm, low: float, high: float, now: datetime) -> Rhythm
     low = min(max(low, high - _DAY), high) - BLUR.total_seconds()
     high += BLUR.total_seconds()
     middle = (low + high) / 2
-    is_echo = rhythm.last is not None and middle - rhythm.last.timestamp() < ECHO_LASTS.total_seconds()
+    is_echo = rhythm.last is not None and middle - rhythm.last.timestamp() < _ECHO
     rhythm = _faded(rhythm, now)
     last = datetime.fromtimestamp(middle, now.tzinfo).replace(microsecond=0)
     rhythm = replace(rhythm, last=max(last, rhythm.last or last))
@@ -114,12 +114,12 @@ def _with_post(rhythm: Rhythm, low: float, high: float, now: datetime) -> Rhythm
     # Where in the window it came is guessed by what is known already, as one does with times that are known by their
     # bounds only (Turnbull 1976): so nine o'clock is found though looks are hours apart.
     plan, pieces = _Plan(rhythm, middle), tuple(_pieces(low, high))
-    expected = sum(plan.usual(piece) * piece.length for piece in pieces)
+    expected = sum(plan.usual(hour, is_weekend) * length for _, length, hour, is_weekend in pieces)
     hours, weekend = list(rhythm.hours), rhythm.weekend
-    for piece in pieces:
-        part = plan.usual(piece) * piece.length / expected
-        hours[piece.hour] += part
-        weekend += part * piece.is_weekend
+    for _, length, hour, is_weekend in pieces:
+        part = plan.usual(hour, is_weekend) * length / expected
+        hours[hour] += part
+        weekend += part * is_weekend
     return replace(rhythm, hours=tuple(map(_short, hours)), weekend=_short(weekend))
 
 
@@ -149,13 +149,9 @@ def _short(count: float) -> float:
 # -- what is expected -------------------------------------------------------------------------------------
 
 
-class _Piece(NamedTuple):
-    """A part of one hour, in seconds since 1970."""
-
-    start: float
-    length: float
-    hour: int
-    is_weekend: bool
+_Piece = tuple[float, float, int, bool]
+"""A part of one hour: its start and its length, in seconds (since 1970); the hour of the day, and whether that is of a
+weekend. (A tuple: each look at an author goes through up to a day of them.)"""
 
 
 def _pieces(low: float, high: float) -> Iterator[_Piece]:
@@ -163,7 +159,7 @@ def _pieces(low: float, high: float) -> Iterator[_Piece]:
     while low < high:
         hour = int(low // _HOUR)
         end = min((hour + 1) * _HOUR, high)
-        yield _Piece(low, end - low, hour % 24, (hour // 24 - _SATURDAY) % 7 < 2)
+        yield low, end - low, hour % 24, (hour // 24 - _SATURDAY) % 7 < 2
         low = end
 
 
@@ -173,24 +169,26 @@ class _Plan:
     def __init__(self, rhythm: Rhythm, now: float) -> None:
         fade = _fade(timedelta(seconds=now - rhythm.at.timestamp()))
         posts = sum(rhythm.hours) * fade
-        self._last = rhythm.last.timestamp() if rhythm.last else -math.inf
+        self._last = rhythm.last.timestamp() if rhythm.last else None
         self.drawn = (ECHOES + rhythm.echoes * fade) / (1 + posts + rhythm.echoes * fade)
         believed = posts + DOUBT
         # With those that each will draw, of which the first is not even there yet.
         self.rate = _rate(posts, now - rhythm.since.timestamp()) / (1 - self.drawn)
-        self._hours = [(DOUBT / 24 + hour * fade) / believed * 24 * self.rate for hour in rhythm.hours]
+        unseen, each = DOUBT / believed * self.rate, 24 * fade / believed * self.rate
+        self._hours = [unseen + hour * each for hour in rhythm.hours]
         weekend = (DOUBT * 2 / 7 + rhythm.weekend * fade) / believed
         self._days = ((1 - weekend) * 7 / 5, weekend * 7 / 2)
 
-    def usual(self, piece: _Piece) -> float:
+    def usual(self, hour: int, is_weekend: bool) -> float:
         """Posts a second in that hour of the week."""
-        return self._hours[piece.hour] * self._days[piece.is_weekend]
+        return self._hours[hour] * self._days[is_weekend]
 
     def echo(self, low: float, high: float) -> float:
         """Further posts that the last one draws within that time."""
-        lasts = ECHO_LASTS.total_seconds()
-        younger, older = (max(moment - self._last, 0.0) / lasts for moment in (low, high))
-        return self.drawn * (math.exp(-younger) - math.exp(-older))
+        if self._last is None:
+            return 0.0
+        younger, older = max(low - self._last, 0.0), max(high - self._last, 0.0)
+        return self.drawn * (math.exp(-younger / _ECHO) - math.exp(-older / _ECHO))
 
     def appetite(self) -> float:
         """Looks a day at the price 1: one each time that posts are expected to have waited so long, echoes aside."""
@@ -234,15 +232,14 @@ def _wait(rhythm: Rhythm, looked: float, price: float, longest: float) -> float:
     """Seconds until the posts that are expected will have waited for `price` seconds."""
     plan = _Plan(rhythm, looked)
     waiting = waited = 0.0  # how many posts, and for how long together
-    for piece in _pieces(looked, looked + longest):
-        length = piece.length
-        come = plan.usual(piece) * length + plan.echo(piece.start, piece.start + length)
+    for start, length, hour, is_weekend in _pieces(looked, looked + longest):
+        come = plan.usual(hour, is_weekend) * length + plan.echo(start, start + length)
         more = (waiting + come / 2) * length
         if waited + more >= price:
             # Where `waiting * x + come / length * x² / 2` makes up what is missing.
             density = come / length
             x = (math.sqrt(waiting**2 + 2 * density * (price - waited)) - waiting) / density if density else length
-            return piece.start + x - looked
+            return start + x - looked
         waiting, waited = waiting + come, waited + more
     return longest
 
@@ -261,7 +258,7 @@ def reason(rhythm: Rhythm, now: datetime, zone: tzinfo) -> str:
     if rhythm.last is None and watched < timedelta(days=2):
         return "just followed"
     plan = _Plan(rhythm, now.timestamp())
-    if rhythm.last and plan.echo(now.timestamp(), math.inf) > plan.rate * ECHO_LASTS.total_seconds():
+    if rhythm.last and plan.echo(now.timestamp(), math.inf) > plan.rate * _ECHO:
         return f"posted {times.span(age)} ago"
     if rhythm.last is None or age.total_seconds() * plan.rate > USUAL_GAPS:
         return f"nothing new in {times.span(age)}"

@@ -22,7 +22,7 @@ from bot.errors import (
     SourceUnreachable,
     WrongAuthor,
 )
-from bot.model import Batch, ChannelState, Delivery, EventKind, Fault, FeedState, Known
+from bot.model import Batch, ChannelState, Cursor, Delivery, EventKind, Fault, FeedState, Known
 from bot.rhythm import Rhythm
 
 LOOK_DELAYS = (timedelta(minutes=2), timedelta(minutes=8), timedelta(minutes=25))
@@ -110,13 +110,20 @@ def next_poll(pace: Pace, now: datetime, *, failures: int, jitter: float, not_be
 
 
 def after_success(
-    state: FeedState, pace: Pace, now: datetime, *, jitter: float, not_before: datetime | None = None
+    state: FeedState,
+    pace: Pace,
+    now: datetime,
+    *,
+    cursor: Cursor,
+    jitter: float,
+    not_before: datetime | None = None,
 ) -> FeedState:
-    """The state after a look that was answered. `not_before`: when the site says that there may be something new;
-    it puts the next look off to `max_interval` at the most.
+    """The state after a look that was answered, with the bookmark that it left. `not_before`: when the site says that
+    there may be something new; it puts the next look off to `max_interval` at the most.
     """
     return replace(
         state,
+        cursor=cursor,
         last_polled_at=now,
         last_success_at=now,
         failures=0,

@@ -176,7 +176,8 @@ class Ledger:
         feed = self._feed(changes.feed_id)
         if feed is None:
             return
-        self._put_feed(rules.polled(feed, changes))
+        if (polled := rules.polled(feed, changes)) is not feed:
+            self._put_feed(polled)
         if changes.state is not None:
             self._put_state(changes.state)
         withdrawn = [row for row in map(self._delivery, changes.withdrawn) if row is not None and rules.accepts(row)]

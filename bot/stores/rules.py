@@ -195,7 +195,9 @@ def followed(stored: Feed | None, given: Feed) -> Feed:
 
 
 def polled(feed: Feed, changes: Changes) -> Feed:
-    """The feed after a commit."""
+    """The feed after a commit; the very same one if that changes nothing of it."""
+    if changes.author in (None, feed.author) and changes.moved_to in ("", feed.url):
+        return feed
     return replace(feed, author=changes.author or feed.author, url=changes.moved_to or feed.url)
 
 

@@ -1,7 +1,7 @@
 """One thread that does the blocking work of a store, in the order in which it was asked for.
 
-What has queued up is done as one group, so that many commits cost one wait for the disk, and their answers wake the
-event loop once.
+What was asked for in one turn of the event loop is handed over together, and what has queued up is done as one group:
+so many commits cost one wait for the disk, and each wakes the other side once.
 Does not know what the work is.
 """
 
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from itertools import groupby
 from queue import Empty, SimpleQueue
 from typing import Any
 
 GROUP = 100
-"""The most jobs that share one commit."""
+"""About the most jobs that share one commit."""
 
 
 class _Job:
@@ -50,12 +50,14 @@ class _Job:
 class Worker:
     """The thread. It is a daemon: a disk that hangs does not keep the program from ending.
 
-    Each job must undo its own part when it raises. `batch` makes one commit of what is done inside.
+    Each job must undo its own part when it raises. `batch` makes one commit of what is done inside. One event loop at a
+    time may ask.
     """
 
     def __init__(self, name: str) -> None:
         self.batch: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._asked: list[_Job] = []
+        self._jobs: SimpleQueue[Sequence[_Job]] = SimpleQueue()
         self._last: _Job | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -65,15 +67,23 @@ class Worker:
         error if there is one.
         """
         job = _Job(work)
-        self._jobs.put(job)
+        if not self._asked:
+            job.loop.call_soon(self._hand_over)
+        self._asked.append(job)
         return job.future
 
     def finish(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         """Have it done as the very last thing. Nothing may be asked afterwards; finishing twice is one finish."""
         if self._last is None:
             self._last = _Job(work)
-            self._jobs.put(self._last)
+            self._asked.append(self._last)
+            self._hand_over()
         return self._last.future
+
+    def _hand_over(self) -> None:
+        asked, self._asked = self._asked, []
+        if asked:
+            self._jobs.put(asked)
 
     def _run(self) -> None:
         while True:
@@ -86,10 +96,10 @@ class Worker:
             self._do_group(jobs)
 
     def _next(self) -> list[_Job]:
-        jobs = [self._jobs.get()]
+        jobs = [*self._jobs.get()]
         while len(jobs) < GROUP and jobs[-1] is not self._last:
             try:
-                jobs.append(self._jobs.get_nowait())
+                jobs += self._jobs.get_nowait()
             except Empty:
                 break
         return jobs

@@ -66,7 +66,7 @@ def test_no_network_is_no_reason_to_wait_for_half_a_day(failures, jitter):
 def test_success_clears_what_failure_left():
     """After a look that was answered nothing of the trouble is left."""
     failed = schedule.after_failure(STATE, TemporarySourceError("f", "503"), PACE, START, jitter=0)
-    state = schedule.after_success(failed, PACE, START, jitter=0.5)
+    state = schedule.after_success(failed, PACE, START, cursor={}, jitter=0.5)
 
     assert (state.failures, state.last_error, state.held_until, state.last_success_at) == (0, "", None, START)
 
@@ -191,7 +191,7 @@ def test_the_beginning_of_a_trouble_stays():
     """However often a look fails, it is the first failure that counts; a success forgets it."""
     first = schedule.after_failure(STATE, TemporarySourceError("f", "503"), PACE, START, jitter=0)
     later = schedule.after_failure(first, TemporarySourceError("f", "503"), PACE, START + timedelta(hours=1), jitter=0)
-    well = schedule.after_success(later, PACE, START + timedelta(hours=2), jitter=0)
+    well = schedule.after_success(later, PACE, START + timedelta(hours=2), cursor={}, jitter=0)
 
     assert (first.failing_since, later.failing_since, well.failing_since) == (START, START, None)
 
@@ -210,7 +210,7 @@ def test_what_a_failure_was(error, fault):
     """Nobody reached and a page that is not known are kept apart from all else; a success clears it."""
     failed = schedule.after_failure(STATE, error, PACE, START, jitter=0)
 
-    assert (failed.fault, schedule.after_success(failed, PACE, START, jitter=0).fault) == (fault, "")
+    assert (failed.fault, schedule.after_success(failed, PACE, START, cursor={}, jitter=0).fault) == (fault, "")
 
 
 @pytest.mark.parametrize(
