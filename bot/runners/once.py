@@ -6,7 +6,7 @@ Does not wait for anything that is due later. What fails and what recovers the i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 
@@ -74,7 +74,7 @@ class Once:
         allowances = {feed_id: Allowance(self.poller.timeout, by_hand=by_hand) for feed_id in feed_ids}
         polls = (partial(self._poll, feed_id, allowance, only_due) for feed_id, allowance in allowances.items())
         polled = await side_by_side(polls, self.concurrency)
-        await self._inspect(tuple(allowances))
+        await self._inspect(allowances.keys())
         await self._read(allowances)
         return Round(tuple(filter(None, polled)), (*waiting, *await self._send()))
 
@@ -95,7 +95,7 @@ class Once:
                 raise error
         return tuple(dispatched for done, _ in lanes for dispatched in done)
 
-    async def _inspect(self, looked_at: Sequence[str]) -> None:
+    async def _inspect(self, looked_at: Set[str]) -> None:
         try:
             await self.inspector.inspect(looked_at)
         except StoreError as error:  # what is to be told is told by a later inspection; notices go out all the same
