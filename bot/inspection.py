@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 from bot import alerts
@@ -90,7 +91,7 @@ class Inspector:
         wanted = self._gap if self._heard != self._considered else EVERY
         return max(0.0, self._ended + max(wanted, self._gap) - self._monotonic())
 
-    async def inspect(self, looked_at: Set[str] | None = None) -> bool:
+    async def inspect(self, looked_at: AbstractSet[str] | None = None) -> bool:
         """Find out what is wrong and what is well again, and queue what is to be told; True if anything was.
 
         Of the authors' silence only that of `looked_at` is found out, None: of all. Raises `StoreError`.
@@ -105,7 +106,7 @@ class Inspector:
                 self._ended = ended
             return told
 
-    async def _inspect(self, looked_at: Set[str] | None) -> bool:
+    async def _inspect(self, looked_at: AbstractSet[str] | None) -> bool:
         seen = await self._see(looked_at)
         now = self._clock()
         decision = alerts.decide(seen, self._rules, now)
@@ -117,7 +118,7 @@ class Inspector:
         self._learn(seen, decision)
         return bool(deliveries)
 
-    async def _see(self, looked_at: Set[str] | None) -> alerts.Seen:
+    async def _see(self, looked_at: AbstractSet[str] | None) -> alerts.Seen:
         feeds = await self._store.feeds()
         known = {id_: self._patience[id_] for feed, _ in feeds if (id_ := feed.id) in self._patience}
         self._patience = known

@@ -6,7 +6,8 @@ Does not wait for anything that is due later. What fails and what recovers the i
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 
@@ -95,7 +96,7 @@ class Once:
                 raise error
         return tuple(dispatched for done, _ in lanes for dispatched in done)
 
-    async def _inspect(self, looked_at: Set[str]) -> None:
+    async def _inspect(self, looked_at: AbstractSet[str]) -> None:
         try:
             await self.inspector.inspect(looked_at)
         except StoreError as error:  # what is to be told is told by a later inspection; notices go out all the same
