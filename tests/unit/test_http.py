@@ -574,6 +574,28 @@ async def test_requests_in_flight(client, per_host):
         assert s.most_in_flight == per_host
 
 
+async def test_pages_come_one_in_a_turn_of_the_loop(client):
+    """However many pages come at once, each is read in a turn of the event loop of its own."""
+    gate, turns, turn = asyncio.Barrier(8), [], 0
+
+    async def together(_asked, writer):
+        await gate.wait()
+        writer.write(answer(body=PAGE))
+
+    async def read(http, url):
+        await http.get(url, feed_id=url)
+        turns.append(turn)
+
+    async with site(together) as s:
+        http = client(per_host=8)
+        reads = asyncio.gather(*(read(http, f"{s.url}/{n}") for n in range(8)))
+        while not reads.done():
+            turn += 1
+            await asyncio.sleep(0)
+
+        assert len(set(turns)) == 8
+
+
 async def test_waiting_is_not_timed(client):
     """Waiting for one's turn does not count against the limit of the look."""
 
