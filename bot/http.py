@@ -153,8 +153,8 @@ class Http:
         """Return to one caller in a turn of the event loop: each then reads a page, at once and for milliseconds. When
         32 answers have come, what else is to be done must not wait for all of them.
         """
-        async with self._reading:
-            await asyncio.sleep(0)
+        await self._reading.acquire()
+        asyncio.get_running_loop().call_soon(self._reading.release)
 
     @asynccontextmanager
     async def _turn(self, feed_id: str, url: URL) -> AsyncIterator[None]:
