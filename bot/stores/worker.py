@@ -67,7 +67,7 @@ class Worker:
         error if there is one.
         """
         job = _Job(work)
-        if not self._asked:
+        if not self._asked or self._asked[-1].loop is not job.loop:
             job.loop.call_soon(self._hand_over)
         self._asked.append(job)
         return job.future
