@@ -41,7 +41,7 @@ from bot.spending import Spending
 from bot.upkeep import ArchiveBounds
 
 if TYPE_CHECKING:
-    from bot.http import Http  # loads aiohttp, which the listings do without
+    from bot.http import Grant, Http  # loads aiohttp, which the listings do without
 
 SOURCES = {
     "threadreader": "bot.sources.threadreader:ThreadReader",
@@ -140,11 +140,17 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, store: Store | None = None, before: App | None = None, clock: Clock = now
+    settings: Settings,
+    *,
+    store: Store | None = None,
+    before: App | None = None,
+    grant: Grant | None = None,
+    clock: Clock = now,
 ) -> AsyncIterator[App]:
     """Build everything, and close it in reverse order. Raises `SettingsError`, `StoreError`.
 
-    A `store` that is given stays open. `before`: the App on it in whose place this one comes; see `App.succeed`.
+    A `store` that is given stays open; `grant`: who keeps the hosts' budgets where it is not that store.
+    `before`: the App on it in whose place this one comes; see `App.succeed`.
     Spans (gaps, pauses, time-outs) are measured by the event loop's own time, moments by `clock`.
     """
     async with AsyncExitStack() as stack:
@@ -155,7 +161,7 @@ async def open_app(
             store = await open_store(settings)
             stack.push_async_callback(store.close)
         spending = build_spending(settings, store, clock)
-        http = build_http(settings, clock, spending)
+        http = build_http(settings, clock, grant or (spending.grant if spending else None))
         stack.push_async_callback(http.close)
         app = _joined(settings, store, http, channels, spending, clock)
         if before is not None:
@@ -279,8 +285,11 @@ def build_inspector(settings: Settings, store: Store, clock: Clock) -> Inspector
     return Inspector(store=store, channels=names, rules=rules, clock=clock, monotonic=_seconds())
 
 
-def build_http(settings: Settings, clock: Clock = now, spending: Spending | None = None) -> Http:
-    """The HTTP client. Hosts that the settings file names may be private; what pages point to may not."""
+def build_http(settings: Settings, clock: Clock = now, grant: Grant | None = None) -> Http:
+    """The HTTP client. Hosts that the settings file names may be private; what pages point to may not.
+
+    Without `grant` it asks as often as it is told to.
+    """
     from bot.http import Http
 
     poll = settings.poll
@@ -294,7 +303,7 @@ def build_http(settings: Settings, clock: Clock = now, spending: Spending | None
         per_host=poll.per_host,
         host_delay=poll.host_delay.total_seconds(),
         allowed_hosts=(*named, *settings.allow_private_hosts),
-        grant=spending.grant if spending else None,
+        grant=grant,
         clock=clock,
     )
 

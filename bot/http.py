@@ -37,6 +37,9 @@ from bot.errors import (
 )
 from bot.hosts import MAX_QUEUE, Held, Holds, QueueTooLong, Turns
 
+Grant = Callable[[str, str], Awaitable[datetime | None]]
+"""Asked before each request, by host and feed: until when it may not be sent, None: it may."""
+
 MAX_BODY: Final = 8 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
 
@@ -70,7 +73,7 @@ class Http:
 
     `timeout` is for one `get` as a whole, redirects included, once its turn at the host has come; an `allowance` around
     several makes it less.
-    `grant`: asked before each request, by host and feed, and says until when it may not be sent.
+    `grant`: what keeps each host's budget, None where there is none.
     `allowed_hosts`: names and addresses that the operator named, and networks ("10.0.0.0/8"), private or not.
     """
 
@@ -86,7 +89,7 @@ class Http:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
-        grant: Callable[[str, str], Awaitable[datetime | None]] | None = None,
+        grant: Grant | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._headers = {"User-Agent": user_agent, "Accept": _ACCEPT, "Accept-Encoding": "gzip, deflate"}

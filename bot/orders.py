@@ -118,7 +118,16 @@ class Restore:
     dry_run: bool = False
 
 
-Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """Take a request to a host out of its budget, for a command that asks the host itself, on behalf of a feed."""
+
+    kind: Literal["take"] = "take"
+    host: str
+    feed_id: str = ""
+
+
+Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore | Take
 
 
 # -- answers ------------------------------------------------------------------------------------------------
@@ -318,4 +327,12 @@ class Moved:
     undeclared: tuple[str, ...] = ()
 
 
-Answer = Findings | Followings | Names | Rows | Refreshed | RoundUp | Imported | Moved
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """What a `Take` came to: the request may not be sent before `until`; None: it may be, and counts."""
+
+    kind: Literal["granted"] = "granted"
+    until: datetime | None = None
+
+
+Answer = Findings | Followings | Names | Rows | Refreshed | RoundUp | Imported | Moved | Granted

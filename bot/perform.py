@@ -41,16 +41,16 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
             return orders.Names(authors=tuple([await _unfollow(app, item) for item in await _named(app, order)]))
         case orders.Pause() | orders.Resume():
             return await _set_paused(order, app)
-        case orders.Retry():
-            return await _retry(order, app)
-        case orders.Drop():
-            return await _drop(order, app)
+        case orders.Retry() | orders.Drop():
+            return await (_retry(order, app) if isinstance(order, orders.Retry) else _drop(order, app))
         case orders.Poll():
             return await _poll(order, app, running=running)
         case orders.Refresh():
             return await _refresh(order, app)
         case orders.Import() | orders.Restore():
             return await _import(order, app)
+        case orders.Take():
+            return await _take(order, app)
 
 
 # -- who is followed ----------------------------------------------------------------------------------------
@@ -400,3 +400,11 @@ def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
     if is_held(state, now):
         return f"the site asked us to come back {times.when(state.held_until, now)}"
     return ""
+
+
+# -- budgets ------------------------------------------------------------------------------------------------
+
+
+async def _take(order: orders.Take, app: App) -> orders.Granted:
+    spending = app.poller.spending
+    return orders.Granted(until=None if spending is None else await spending.grant(order.host, order.feed_id))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from bot import show
 from bot.app import App, open_app
 from bot.errors import OrderRefused, StoreLocked
-from bot.orders import Answer, Order
+from bot.orders import Answer, Granted, Order, Take
 from bot.perform import perform
 from bot.settings import Settings
 
 if TYPE_CHECKING:
     from bot.door.wire import Reply
+    from bot.http import Grant
 
 DOOR_WITHIN = 3.0
 """Seconds that an owner of the store who answers nothing may take to open its door, or to end."""
@@ -111,3 +114,17 @@ class Orderer:
             _tell_unknown_channels(self._settings, reply)
         self._told = True
         return reply.result()
+
+
+@asynccontextmanager
+async def budget(settings: Settings) -> AsyncIterator[Grant | None]:
+    """What keeps the hosts' budgets for a command that asks hosts by itself; None where they have none."""
+    if not settings.poll.requests_per_day:
+        yield None
+        return
+    async with Orderer(settings) as orderer:
+
+        async def grant(host: str, feed_id: str) -> datetime | None:
+            return (await orderer.ordered(Take(host=host, feed_id=feed_id), Granted)).until
+
+        yield grant

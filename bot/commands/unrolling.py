@@ -1,6 +1,7 @@
 """`unroll`: one thread, whole, now; from its own page, or from the copy that is kept when the page cannot be read.
 
-Writes nothing to the store and takes no lock. Does not decide how a thread looks; that is `render`.
+Writes nothing to the store and takes no lock, but for what it takes of a host's budget, where there is one. Does not
+decide how a thread looks; that is `render`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot import render, show
 from bot.app import App, open_app
+from bot.commands.ordering import budget
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
@@ -75,7 +77,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
     writes = args.output is not None or not channels
     if writes and args.format == "pdf":
         _require_pdf(args.output)
-    async with open_app(settings, store=MemoryStore()) as app:
+    async with budget(settings) as grant, open_app(settings, store=MemoryStore(), grant=grant) as app:
         try:
             found = await (_find_version(app, args.thread, args.kept) if args.kept else _find(app, args.thread))
         except SourceError as error:

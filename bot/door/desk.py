@@ -12,7 +12,22 @@ from collections.abc import Callable, Iterable
 
 from bot.app import App
 from bot.errors import BotError, OrderRefused
-from bot.orders import Answer, Drop, Find, Follow, Import, Order, Pause, Poll, Refresh, Restore, Resume, Retry, Unfollow
+from bot.orders import (
+    Answer,
+    Drop,
+    Find,
+    Follow,
+    Import,
+    Order,
+    Pause,
+    Poll,
+    Refresh,
+    Restore,
+    Resume,
+    Retry,
+    Take,
+    Unfollow,
+)
 from bot.perform import perform
 
 log = logging.getLogger(__name__)
@@ -131,6 +146,6 @@ def _described(order: Order) -> str:
             pass
         case Unfollow(addresses=names) | Pause(addresses=names) | Resume(addresses=names):
             pass
-        case Import(address=name) | Restore(path=name):
+        case Import(address=name) | Restore(path=name) | Take(host=name):
             names = (name,)
     return " ".join((order.kind, *names))
