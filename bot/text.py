@@ -333,10 +333,13 @@ def title_of_posts(posts: Iterable[Post]) -> str:
 
     `Image: two people on a quay`, `3 images`; of a thread without words and pictures the emoji or the link that it is.
     """
-    posts = tuple(islice(posts, _TITLE_AMONG))
-    # One after the other: the first post mostly has it, and what is not looked at costs nothing.
-    titles = chain(map(_saying, map(_title_words, posts)), (_pictured(posts),))
-    return next(filter(None, titles), "") or next(filter(None, map(title_of, map(_title_words, posts))), "")
+    silent = []
+    for post in islice(posts, _TITLE_AMONG):
+        # The first mostly has it; those behind it may not even be read from their page yet.
+        if title := _saying(_title_words(post)):
+            return title
+        silent.append(post)
+    return _pictured(silent) or next(filter(None, map(title_of, map(_title_words, silent))), "")
 
 
 def _title_words(post: Post) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -32,7 +32,9 @@ _THREAD = re.compile(r"/thread/(\d{1,19})(?![\d])")
 _USER = re.compile(rf"/user/@?({HANDLE})/?(?:[?#]|$)")
 _PROFILE = re.compile(rf"^(?:https?:)?//(?:www\.|mobile\.)?(?:twitter|x)\.com/@?({HANDLE})(?:/status/\d+)?/?(?:[?#]|$)")
 _SUBSCRIBE = re.compile(rf"/account/subscribe/({HANDLE})/?$")
+_SECONDS = re.compile(r"[0-9]{9,10}")
 _COUNT = re.compile(r"(?<![\d,])(\d{1,3}(?:,\d{3})+|\d{1,6})\s+(?:tweets?|posts?)\b", re.IGNORECASE)
+_COUNTED = re.compile(r"\d\s")
 _FOREIGN = re.compile(r"\W*(?:related|trending|popular|recommended|other) threads\b", re.IGNORECASE)
 _LOGIN = re.compile(r"\b(?:log ?in|sign ?in|captcha|verify (?:that )?you are|are you (?:a )?human)\b", re.IGNORECASE)
 
@@ -56,6 +58,7 @@ _LOOKED_AT: Final = (
 
 _HOLDERS: Final = "[data-link-href], .thread-card"
 """What is around a card, in the markup of all years but 2018."""
+_INFO: Final = ".thread-info"
 _TEXTS: Final = ".content-tweet, .card-tweets, .card-tweetsv2"
 """What an author wrote, who may well link to a thread or to an author."""
 
@@ -88,12 +91,15 @@ class Asked:
 
 def time_of(key: str, data_time: str = "") -> datetime | None:
     """When the post with this id was written. `data_time` is for ids from before November 2010, which hold no time."""
-    written, seconds = x_addresses.time_of(key), _seconds(data_time)
-    return written or (datetime.fromtimestamp(seconds, UTC) if seconds else None)
+    written = x_addresses.time_of(key)
+    seconds = 0 if written else _seconds(data_time)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else written
 
 
-def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing:
-    """Read a page of `/user/NAME`. `deeper`: one that `before=` asked for, a fragment, empty past the end."""
+def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False, skim: bool = False) -> Listing:
+    """Read a page of `/user/NAME`. `deeper`: one that `before=` asked for, a fragment, empty past the end. `skim`:
+    without the posts.
+    """
     if deeper and not body.strip():
         return Listing(author=asked.author, entries=(), older="")
     page = _page(asked, body)
@@ -107,7 +113,7 @@ def parse_listing(body: bytes, asked: Asked, *, deeper: bool = False) -> Listing
         _check_that_empty_is_meant(page, body, cards, asked)
         if not deeper and is_cut(body):
             raise TemporarySourceError(asked.feed_id, "the author page stops before its end")
-    entries = _entries(own, asked, author)
+    entries = _entries(own, asked, author, skim=skim)
     return Listing(author=author, entries=entries, older=_smallest_time(own))
 
 
@@ -120,7 +126,7 @@ def parse_thread(body: bytes, asked: Asked, key: str) -> ThreadPage:
         raise _unrecognised(asked, page, body, "a thread")
     author = _checked(asked, _thread_author(page, nodes[0], asked.author))
     posts = tuple(read_post(node, attribute(node, "data-tweet") or attribute(node, "id")) for node in nodes)
-    info = _first(node for node in page.css(".thread-info") if not page.in_card(node))
+    info = _first(node for node in page.css(_INFO) if not page.in_card(node))
     count = _count(info.text(separator=" ") if info is not None else "")
     if count is not None and is_cut(body):
         raise TemporarySourceError(asked.feed_id, f"the page of thread {key} stops before its end")
@@ -194,6 +200,11 @@ class _Page:
         """The elements that hold what an author wrote."""
         return {node.mem_id for node in self.css(_TEXTS)}
 
+    @cached_property
+    def has_infos(self) -> bool:
+        """Whether any card, or the thread, has an info line, as from 2021 on."""
+        return self.css_first(_INFO) is not None
+
     def in_card(self, node: LexborNode) -> bool:
         """Whether it is a card, or stands in one."""
         return node.mem_id in self.holders or _stands_in(node, self.holders)
@@ -201,6 +212,10 @@ class _Page:
     def in_text(self, node: LexborNode) -> bool:
         """Whether it stands in what an author wrote."""
         return _stands_in(node, self.texts)
+
+    def hrefs(self, links: Iterable[LexborNode]) -> Iterator[str]:
+        """Where those of the links lead that are the site's own."""
+        return (attribute(link, "href") for link in links if not self.in_text(link))
 
 
 def _page(asked: Asked, body: bytes) -> _Page:
@@ -317,17 +332,14 @@ def _asks_for_login(page: _Page) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A thread as a list shows it. `handle` and `twitter_id` are "" where the card does not say whose it is.
-
-    `links`: the site's own, not those that the author wrote.
-    """
+    """A thread as a list shows it. `handle` and `twitter_id` are "" where the card does not say whose it is."""
 
     node: LexborNode
-    links: tuple[LexborNode, ...]
     key: str
     handle: str
     twitter_id: str
     data_time: str
+    post_count: int | None
     heading: str
 
     @property
@@ -371,17 +383,16 @@ def _cards(page: _Page) -> Iterator[Card]:
 
 
 def _card(page: _Page, node: LexborNode, heading: str) -> Card:
-    links = tuple(link for link in node.css("a, .read-more") if not page.in_text(link))
-    hrefs = [attribute(link, "href") for link in links]
+    links = node.css("a, .read-more")
     avatar, time = node.css_first("[data-twtrid]"), node.css_first("[data-time]")
     return Card(
         node=node,
-        links=links,
         # The address is on the column around the card (2023 to 2026) or on "Read 4 tweets" (2018 to 2022).
-        key=_first_match(_THREAD, (_own_link(node), *hrefs)),
-        handle=_first_match(_USER, hrefs) or _first_match(_PROFILE, hrefs),
+        key=_first_match(_THREAD, chain([_own_link(node)], page.hrefs(links))),
+        handle=_first_match(_USER, page.hrefs(links)) or _first_match(_PROFILE, page.hrefs(links)),
         twitter_id=attribute(avatar, "data-twtrid") if avatar is not None else "",
         data_time=attribute(time, "data-time") if time is not None else "",
+        post_count=_card_count(page, node, links),
         heading=heading,
     )
 
@@ -402,33 +413,39 @@ def _own_link(node: LexborNode) -> str:
     return attribute(inner, "data-link-href") if inner is not None else ""
 
 
-def _entries(cards: Iterable[Card], asked: Asked, author: Author) -> tuple[Entry, ...]:
+def _entries(cards: Iterable[Card], asked: Asked, author: Author, *, skim: bool = False) -> tuple[Entry, ...]:
     entries: dict[str, Entry] = {}
     for card in cards:
-        entries.setdefault(card.key, _entry(card, asked, author))
+        entries.setdefault(card.key, _entry(card, asked, author, skim=skim))
     return tuple(entries.values())
 
 
-def _entry(card: Card, asked: Asked, author: Author) -> Entry:
+def _entry(card: Card, asked: Asked, author: Author, *, skim: bool) -> Entry:
     # Three whole posts (`card-tweets`), or the first and the start of the second run together (`card-tweetsv2`).
     texts = _outermost(card.node.css(".content-tweet")) or card.node.css(".card-tweetsv2, .card-tweets")
-    posts = tuple(read_post(node, "") for node in texts)
+    read = (read_post(node, "") for node in texts)
+    posts = () if skim else tuple(read)
     return Entry(
         feed_id=asked.feed_id,
         key=card.key,
         url=thread_url(asked.base_url, card.key),
         author=author,
-        title=title_of_posts(posts),
+        title=title_of_posts(read if skim else posts),
         published=time_of(card.key, card.data_time),
-        post_count=_card_count(card),
+        post_count=card.post_count,
         posts=posts,
     )
 
 
-def _card_count(card: Card) -> int | None:
+def _card_count(page: _Page, node: LexborNode, links: Iterable[LexborNode]) -> int | None:
     """How many posts the card says: in its info line (from 2021 on) or on its button."""
-    counts = (_count(place.text(separator=" ")) for place in (*card.node.css(".thread-info"), *card.links))
-    return next((count for count in counts if count is not None), None)
+    for info in node.css(_INFO) if page.has_infos else ():
+        if (count := _count(info.text(separator=" "))) is not None:
+            return count
+    for link in links:
+        if (count := _count(link.text(separator=" "))) is not None and not page.in_text(link):
+            return count
+    return None
 
 
 def _smallest_time(cards: Iterable[Card]) -> str:
@@ -457,13 +474,13 @@ def _is_post(node: LexborNode) -> bool:
 
 
 def _count(text: str) -> int | None:
-    found = _COUNT.search(text)
+    found = _COUNT.search(text) if _COUNTED.search(text) else None
     return int(found[1].replace(",", "")) if found else None
 
 
 def _seconds(data_time: str) -> int:
     """A plausible `data-time`, else 0."""
-    return int(data_time) if re.fullmatch(r"[0-9]{9,10}", data_time) else 0
+    return int(data_time) if _SECONDS.fullmatch(data_time) else 0
 
 
 def _href(page: _Page, node: LexborNode) -> str:
@@ -494,7 +511,12 @@ def _parents(node: LexborNode) -> Iterator[LexborNode]:
 
 def _stands_in(node: LexborNode, ids: Collection[int]) -> bool:
     """Whether one of these elements is around it."""
-    return any(parent.mem_id in ids for parent in _parents(node))
+    parent = node.parent
+    while parent is not None and parent.tag not in ("body", "html"):
+        if parent.mem_id in ids:
+            return True
+        parent = parent.parent
+    return False
 
 
 def _outermost(nodes: Iterable[LexborNode]) -> list[LexborNode]:
