@@ -166,7 +166,7 @@ def marks_of(body: bytes) -> str:
     """A short mark of what stands from the first card of an author's page to the last; "" of one without any.
 
     Around the cards a page may be new in each answer (the tokens of its forms), so that neither its ETag nor all of it
-    is ever the same. 0.05 ms, where reading the page takes 3.
+    is ever the same. 0.05 ms, where reading the page takes 1.5.
     """
     start = body.find(b"/thread/")
     words = (b"/thread/", b" tweets", b" posts", b"content-tweet", b"card-tweets")
@@ -181,7 +181,6 @@ class _Page:
     """A tree, with what is asked of many of its elements found by one search each."""
 
     def __init__(self, tree: LexborHTMLParser) -> None:
-        self._tree = tree
         self.css = tree.css
         self.css_first = tree.css_first
 
