@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain, islice
+from itertools import islice
 from typing import Final, TypeVar
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -387,7 +387,7 @@ def _card(page: _Page, node: LexborNode, heading: str) -> Card:
     return Card(
         node=node,
         # The address is on the column around the card (2023 to 2026) or on "Read 4 tweets" (2018 to 2022).
-        key=_first_match(_THREAD, chain([_own_link(node)], page.hrefs(links))),
+        key=_matched(_THREAD, _own_link(node)) or _first_match(_THREAD, page.hrefs(links)),
         handle=_first_match(_USER, page.hrefs(links)) or _first_match(_PROFILE, page.hrefs(links)),
         twitter_id=attribute(avatar, "data-twtrid") if avatar is not None else "",
         data_time=attribute(time, "data-time") if time is not None else "",
@@ -493,7 +493,10 @@ def _matched(pattern: re.Pattern[str], value: str) -> str:
 
 def _first_match(pattern: re.Pattern[str], values: Iterable[str]) -> str:
     """What is in the first of the values that the pattern is found in."""
-    return next((found[1] for found in map(pattern.search, values) if found), "")
+    for value in values:
+        if found := pattern.search(value):
+            return found[1]
+    return ""
 
 
 def _same(one: str, other: str) -> bool:
