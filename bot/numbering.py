@@ -126,7 +126,8 @@ _COMMA = re.compile(r"(?:\s[^\s,:;、，：،.–—]{1,20}){0,2} ?[,:;、，：
 
 def without_number(line: str) -> str:
     """`line` without the number of the post or point that it starts with; "" if nothing else is there."""
-    return _NUMBERING.sub("", line)
+    number = _NUMBERING.match(line)
+    return line[number.end() :] if number else line
 
 
 _FIGURE_NEAR = re.compile(r"[^\n]{0,20}?\d|\w{1,10} ?[:：.)]")

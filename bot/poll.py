@@ -30,7 +30,7 @@ from bot.model import (
     NotModified,
     PollInput,
 )
-from bot.protocols import Clock, Pager, Source, Store, appears_late, lists_whole
+from bot.protocols import Clock, Pager, Skimmer, Source, Store, appears_late, lists_whole
 from bot.reading import Reader
 from bot.routing import Router, Routing
 from bot.spending import Spending
@@ -294,7 +294,9 @@ class Poller:
 
     async def _look(self, start: PollInput) -> tuple[Polled, Changes]:
         source = self.sources[start.feed.source]
-        found = await source.fetch(start.feed, start.state.cursor)
+        # What a first look finds is remembered and told to nobody, so that nobody reads the posts.
+        ask = source.skim if isinstance(source, Skimmer) and not start.state.baselined else source.fetch
+        found = await ask(start.feed, start.state.cursor)
         pace = await self._pace(start)
         state = schedule.after_success(
             start.state,

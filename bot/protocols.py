@@ -95,6 +95,15 @@ class Pager(Protocol):
 
 
 @runtime_checkable
+class Skimmer(Protocol):
+    """A source that reads a listing faster where all that it shows is only remembered, as at a first look."""
+
+    async def skim(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
+        """As `fetch`; the entries have their ids, title, time and count, and may be without posts."""
+        ...
+
+
+@runtime_checkable
 class Expander(Protocol):
     """A source that can read one thread whole."""
 

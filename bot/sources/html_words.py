@@ -16,11 +16,14 @@ BLANK: Final = " \t\r\n\f"
 # Possessive: without it, 40 kB of blanks took 10 s.
 BLANKS: Final = re.compile(r"[ \t\r\n\f]++")
 _DEEPEST: Final = 60
+_NO_CLASSES: Final[frozenset[str]] = frozenset()
+_SHOWN_SCHEME = re.compile(r"^https?://(?:www\.)?", re.IGNORECASE)
 
 
 def classes(node: LexborNode) -> frozenset[str]:
     """The classes of an element."""
-    return frozenset((node.attributes.get("class") or "").split())
+    named = node.attributes.get("class")
+    return frozenset(named.split()) if named else _NO_CLASSES
 
 
 def attribute(node: LexborNode, name: str) -> str:
@@ -31,8 +34,10 @@ def attribute(node: LexborNode, name: str) -> str:
 def is_own_address(words: str, url: str) -> bool:
     """Whether an anchor's words are its own address, whole or shortened: then no class is needed to know a link."""
     words = words.strip(BLANK)
-    bare = re.sub(r"^https?://(?:www\.)?", "", words.rstrip("…").removesuffix("..."), flags=re.IGNORECASE)
-    return bool(bare) and "." in bare and " " not in bare and bare.casefold() in url.casefold()
+    if "." not in words or " " in words:
+        return False
+    bare = _SHOWN_SCHEME.sub("", words.rstrip("…").removesuffix("..."))
+    return "." in bare and bare.casefold() in url.casefold()
 
 
 class Walker(ABC):
@@ -44,9 +49,10 @@ class Walker(ABC):
             self.say(node.text())
             return
         for child in node.iter(include_text=True):
-            if child.is_text_node:
-                self.say(child.text_content or "")
-            else:
+            words = child.text_content
+            if words is not None:
+                self.say(words)
+            elif not child.is_text_node:
                 self.element(child, depth + 1)
 
     @abstractmethod

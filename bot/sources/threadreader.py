@@ -36,12 +36,13 @@ TRY_AGAIN: Final = timedelta(hours=6)
 """How long a refused author page is not asked for while a thread page stands in."""
 _WAYS: Final = 3
 """How many thread ids are kept as second ways in: threads vanish."""
+_KEY = re.compile(r"[0-9]{1,19}")
 _LOGIN_PATH = re.compile(r"/(?:login|log_in|signin|sign_in|auth|account|session)\b")
 _HINT: Final = "give the URL of any thread of theirs instead (keepcurrent follow https://…/thread/ID.html)"
 
 
 class ThreadReader:
-    """A `Source` that is also a `Pager` and an `Expander`."""
+    """A `Source` that is also a `Pager`, a `Skimmer` and an `Expander`."""
 
     kind = KIND
     appears_late = True
@@ -78,6 +79,13 @@ class ThreadReader:
 
     async def fetch(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
         """Read the author's newest threads; from a thread page while the author page is refused."""
+        return await self._read(feed, cursor, skim=False)
+
+    async def skim(self, feed: Feed, cursor: Cursor) -> Fetched | NotModified:
+        """The same without posts, as far as the author page shows them."""
+        return await self._read(feed, cursor, skim=True)
+
+    async def _read(self, feed: Feed, cursor: Cursor, *, skim: bool) -> Fetched | NotModified:
         now = self._clock()
         bookmark = Bookmark.read(cursor)
         if bookmark.is_refused(now):
@@ -85,7 +93,7 @@ class ThreadReader:
             if stand_in is not None:
                 return stand_in
         try:
-            return await self._newest(feed, bookmark, now)
+            return await self._newest(feed, bookmark, now, skim=skim)
         except FeedEnded as gone:
             # No word of the author: whoever has a thread of theirs unrolled brings the page back.
             raise FeedGone(feed.id, gone.reason) from gone
@@ -114,7 +122,7 @@ class ThreadReader:
 
     # -- asking -----------------------------------------------------------------------------------
 
-    async def _newest(self, feed: Feed, bookmark: Bookmark, now: datetime) -> Fetched | NotModified:
+    async def _newest(self, feed: Feed, bookmark: Bookmark, now: datetime, *, skim: bool) -> Fetched | NotModified:
         headers = conditional.request_headers(bookmark.validators_at(now))
         url = user_url(self._base_url, feed.author.handle)
         answer = await self._http.get(url, feed_id=feed.id, headers=headers)
@@ -123,7 +131,7 @@ class ThreadReader:
         marks = marks_of(answer.body)
         if bookmark.shows(marks, now):
             return NotModified(cursor=bookmark.allowed().read_again(answer.headers).cursor())
-        page = self._listing(answer, feed.id, feed.author)
+        page = self._listing(answer, feed.id, feed.author, skim=skim)
         # Half a page with the whole one's ETag would be answered 304 from then on, and the other half never be read.
         bookmark = bookmark.allowed().read_at(now, {} if is_cut(answer.body) else answer.headers, marks)
         bookmark = bookmark.seen(entry.key for entry in page.entries)
@@ -159,9 +167,12 @@ class ThreadReader:
             return replace(page, entry=replace(page.entry, aliases=tuple(aliases)))
         return page
 
-    def _listing(self, answer: Response, feed_id: str, author: Author, *, deeper: bool = False) -> Listing:
+    def _listing(
+        self, answer: Response, feed_id: str, author: Author, *, deeper: bool = False, skim: bool = False
+    ) -> Listing:
         self._expect_page(answer, feed_id)
-        return parse_listing(answer.body, Asked(feed_id=feed_id, author=author, base_url=self._base_url), deeper=deeper)
+        asked = Asked(feed_id=feed_id, author=author, base_url=self._base_url)
+        return parse_listing(answer.body, asked, deeper=deeper, skim=skim)
 
     @staticmethod
     def _expect_page(answer: Response, feed_id: str) -> None:
@@ -281,7 +292,7 @@ class Bookmark:
 
 
 def _is_key(value: str) -> bool:
-    return re.fullmatch(r"[0-9]{1,19}", value) is not None
+    return _KEY.fullmatch(value) is not None
 
 
 def _below(smallest: str, border: int, *, is_above: bool) -> str:

@@ -24,6 +24,7 @@ _DROPPED_CLASSES: Final = frozenset(
 # Bounded before the break, possessive behind it: however many blanks there are, each is looked at a few times.
 _BREAK = re.compile(r"[ \t\f]{0,8}[\r\n][ \t\r\n\f]*+")
 _SIZE = re.compile(r"/(\d+)x(\d+)/")
+_WEB = re.compile(r"https?://[^\s/]", re.IGNORECASE)
 _STATUS = re.compile(r"^https?://[^/]+/(?:[^/]+|i/web)/status(?:es)?/\d+")
 
 
@@ -46,7 +47,7 @@ def web_url(value: str) -> str:
     value = value.strip(BLANK)
     if value.startswith("//"):
         value = "https:" + value
-    return value if re.match(r"https?://[^\s/]", value, re.IGNORECASE) and " " not in value else ""
+    return value if _WEB.match(value) and " " not in value else ""
 
 
 class _Reader(Walker):
@@ -66,18 +67,18 @@ class _Reader(Walker):
         return "".join(self._parts).strip(BLANK)
 
     def element(self, node: LexborNode, depth: int) -> None:
-        named = classes(node)
-        if node.tag in _DROPPED_TAGS or named & _DROPPED_CLASSES:
+        tag, named = node.tag, classes(node)
+        if tag in _DROPPED_TAGS or not named.isdisjoint(_DROPPED_CLASSES):
             return
-        if node.tag == "br":
+        if tag == "br":
             self._break()
-        elif node.tag == "img":
+        elif tag == "img":
             self._image(node, "")
-        elif node.tag == "video":
+        elif tag == "video":
             self._video(node)
-        elif node.tag == "a":
+        elif tag == "a":
             self._anchor(node, named, depth)
-        elif "entity-embed" in named or node.tag in ("blockquote", "iframe"):
+        elif "entity-embed" in named or tag in ("blockquote", "iframe"):
             self._embed(node)
         elif "entity-url-preview" in named:
             self._preview(node)
@@ -88,9 +89,10 @@ class _Reader(Walker):
 
     def say(self, words: str) -> None:
         """Add text as a browser shows it: a line break in the source is a blank, and none follows a <br>."""
-        words = _BREAK.sub(" ", words)
         if self._eats_blank:
             words = words.lstrip(BLANK)
+        if "\n" in words or "\r" in words:
+            words = _BREAK.sub(" ", words)
         if not words:
             return
         if self._needs_blank and words[0] not in BLANK:
@@ -111,7 +113,7 @@ class _Reader(Walker):
     def _anchor(self, node: LexborNode, named: frozenset[str], depth: int) -> None:
         url = web_url(attribute(node, "href"))
         words = node.text()
-        image = node.css_first("img")
+        image = _picture_in(node)
         if image is not None:
             self._image(image, url)
         elif "entity-mention" in named:
@@ -192,6 +194,13 @@ class _Reader(Walker):
             self.media.append(media)
         # What stands in the text is the picture, not a blank on either side of it.
         self._eats_blank = not self._parts or self._parts[-1][-1] in BLANK
+
+
+def _picture_in(node: LexborNode) -> LexborNode | None:
+    """Its first picture. Most anchors hold a text alone: to see that takes 0.1 µs, to search 1.6."""
+    child = node.first_child
+    is_text_alone = child is not None and child.is_text_node and child.next is None
+    return None if is_text_alone else node.css_first("img")
 
 
 def _is_picture(url: str) -> bool:

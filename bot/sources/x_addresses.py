@@ -16,6 +16,7 @@ HANDLE: Final = r"[A-Za-z0-9_]{1,20}"
 
 _X: Final = re.compile(r"(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com")
 _HANDLE = re.compile(HANDLE)
+_POST_ID = re.compile(r"[0-9]{1,19}")
 _KEY = re.compile(r"([0-9]{1,19})(?:\.html)?")
 _TABS: Final = frozenset(("with_replies", "media", "likes", "highlights", "articles", "superfollows"))
 _NOT_AUTHORS = re.compile(
@@ -82,5 +83,5 @@ def id_in(word: str) -> str:
 
 def time_of(key: str) -> datetime | None:
     """When the post with this id was written; ids from before November 2010 hold no time."""
-    number = int(key) if re.fullmatch(r"[0-9]{1,19}", key) else 0
+    number = int(key) if _POST_ID.fullmatch(key) else 0
     return _SNOWFLAKE_EPOCH + timedelta(milliseconds=number >> 22) if number >= _FIRST_SNOWFLAKE else None

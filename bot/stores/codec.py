@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.budget import Spent
@@ -66,12 +67,12 @@ class Shape(Generic[T]):
 
     def encode(self, value: T) -> dict[str, Any]:
         """The document of a value."""
-        document: dict[str, Any] = {}
-        for part in self._parts:
-            found = getattr(value, part.field)
-            if found != part.default:
-                document[part.name] = _plain(found)
-        return document
+        values = self._values_of(value)
+        return {
+            name: found if type(found) in _PLAIN else _plain(found)
+            for name, default, found in zip(self._names, self._defaults, values, strict=True)
+            if found is not default and found != default
+        }
 
     def decode(self, document: Mapping[str, Any], **in_id: str) -> T:
         """The value of a document. Raises `StoreError` if the document is not of this kind."""
@@ -84,6 +85,19 @@ class Shape(Generic[T]):
             return self.make(**found)
         except (TypeError, ValueError, KeyError, OverflowError) as e:
             raise StoreError(f"the store holds something that is no {self.make.__name__}: {in_id} ({e})") from e
+
+    @cached_property
+    def _values_of(self) -> Callable[[T], tuple[object, ...]]:
+        # One step in C for all thirty fields of a thread, of which most are as by default: 6 of 9 µs.
+        return attrgetter(*(part.field for part in self._parts))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return [part.name for part in self._parts]
+
+    @cached_property
+    def _defaults(self) -> list[object]:
+        return [part.default for part in self._parts]
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -101,6 +115,10 @@ def _default(part: Field[Any]) -> object:
 def _kind(part: Field[Any]) -> str:
     """The annotation, which is text (PEP 563)."""
     return str(part.type).removesuffix(" | None")
+
+
+_PLAIN = frozenset((str, int, bool, float))
+"""What JSON has, too."""
 
 
 def _plain(value: object) -> object:

@@ -186,9 +186,9 @@ class Ledger:
         for delivery in changes.deliveries:
             if rules.accepts(self._delivery(delivery.id)):
                 self._put_delivery(delivery)
-        for known in rules.booked(changes, withdrawn, self._thread_of):
-            if known.feed_id in self._texts(FEEDS):
-                self._put_thread(known)
+        feeds = self._texts(FEEDS)
+        booked = rules.booked(changes, withdrawn, self._thread_of)
+        self._put_threads(known for known in booked if known.feed_id in feeds)
 
     def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return tuple(self._thread(doc_id) for doc_id in self._index.due_looks(now))
@@ -493,7 +493,11 @@ class Ledger:
         return self._thread(doc_id) if doc_id in self._texts(THREADS) else None
 
     def _put_thread(self, known: Known) -> None:
-        self._table(THREADS).put(join_id(known.feed_id, known.key), codec.KNOWN.encode(known))
+        self._put_threads([known])
+
+    def _put_threads(self, threads: Iterable[Known]) -> None:
+        documents = ((join_id(known.feed_id, known.key), codec.KNOWN.encode(known)) for known in threads)
+        self._table(THREADS).put_all(documents)
 
     def _delivery_there(self, doc_id: str) -> Delivery:
         return codec.DELIVERY.decode(self._there(DELIVERIES, doc_id), id=doc_id)

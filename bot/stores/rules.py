@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from typing import Any
 
 from bot.model import (
     Author,
@@ -87,12 +88,15 @@ def booked(
         after = given.get(thread, before)
         if after is None:
             continue
+        if before is None and thread not in queued and not (after.queued or after.pruned or after.copy or after.also):
+            yield after  # most threads of a first look: nothing is in any book
+            continue
         if before is not None and before.state == "dropped" and thread not in queued:
             after = before
         books = before or after
         places = {*books.queued} - gone.get(thread, set()) | queued.get(thread, set())
         also = tuple(dict.fromkeys((*books.also, *after.also)))
-        after = replace(after, copy="" if thread in kept else books.copy, also=also)
+        after = _altered(after, copy="" if thread in kept else books.copy, also=also)
         yield _with_books(after, places, {*books.pruned, *after.pruned})
 
 
@@ -131,7 +135,13 @@ def _places_by_thread(rows: Iterable[Delivery]) -> dict[Thread, set[str]]:
 
 def _with_books(known: Known, queued: Iterable[str], pruned: Iterable[str]) -> Known:
     queued = {*queued}
-    return replace(known, queued=tuple(sorted(queued)), pruned=tuple(sorted({*pruned} - queued)))
+    return _altered(known, queued=tuple(sorted(queued)), pruned=tuple(sorted({*pruned} - queued)))
+
+
+def _altered(known: Known, **fields: Any) -> Known:  # noqa: ANN401  # as `replace`
+    """As `replace`, which takes 8 µs for the thirty fields: not where all are so already, as of most threads."""
+    is_so = all(getattr(known, name) == value for name, value in fields.items())
+    return known if is_so else replace(known, **fields)
 
 
 def claimed(item: Item, now: datetime) -> Item:

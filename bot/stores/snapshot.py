@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from bot.errors import SchemaTooNew, StoreError
 from bot.stores.files import Files, replace_file
@@ -26,9 +26,12 @@ Texts = dict[str, dict[str, str]]
 """Every table: name -> document id -> the document as compact JSON text."""
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def encode(document: object) -> str:
     """The one way a document is spelled. Raises `ValueError` or `TypeError` for what JSON cannot hold (NaN too)."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,11 @@ class JournalTable(Table):
 
     def put(self, doc_id: str, document: Mapping[str, Any]) -> None:
         """Set one document, whatever was there. (TinyDB's own `upsert` merges.)"""
-        self._journal_storage.change(self.name, [(doc_id, encode(document))])
+        self.put_all([(doc_id, document)])
+
+    def put_all(self, documents: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """Set several, each by its id."""
+        self._journal_storage.change(self.name, ((doc_id, encode(document)) for doc_id, document in documents))
 
     def delete(self, doc_id: str) -> None:
         """Remove one document; it need not be there."""

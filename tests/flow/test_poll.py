@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.errors import SourceError
+from bot.model import Subscription
 from bot.schedule import Pace
 from bot.stores.memory import MemoryStore
-from tests.fakes import START, FakeChannel, World
+from tests.fakes import START, FakeChannel, FakeSource, World
 
 
 @pytest.fixture
@@ -35,6 +37,43 @@ async def test_first_sight_announces_nothing(world):
 
     assert world.arrived() == []
     assert {t.state for t in (await known(world)).values()} == {"baseline"}
+
+
+class Skimming(FakeSource):
+    """Reads a listing faster where it is only remembered."""
+
+    async def skim(self, feed, cursor):
+        self.site.requests.append("skim")
+        page = await super().fetch(feed, cursor)
+        return replace(page, entries=tuple(replace(entry, posts=()) for entry in page.entries))
+
+
+async def test_what_is_only_remembered_is_skimmed(world):
+    """The first look at an author who was declared; what comes later is read in full, so that it can be told."""
+    world.source = Skimming(world.site)
+    world.build()
+    feed = (await world.source.resolve("@ann")).feed
+    await world.store.follow(feed, [Subscription(feed_id=feed.id, channel="*", origin="settings")])
+    await world.round()
+    remembered, asked = await known(world), list(world.site.requests)
+    world.site.publish("new", world.clock())
+    await world.round()
+
+    page = range(1, 1 + world.site.page_size)
+    assert {(t.key, t.title, t.state) for t in remembered.values()} == {
+        (f"old{day}", f"Thread old{day}", "baseline") for day in page
+    }
+    assert (asked, world.site.requests[2:]) == (["skim", "list"], ["list", "thread new"])
+    assert world.arrived() == ["new"]
+
+
+async def test_the_first_look_by_hand_reads_the_posts(world):
+    """A backfill tells what it finds, as far as the listing shows it where a thread's own page cannot be read."""
+    world.source = Skimming(world.site)
+    world.build()
+    await world.follow(backfill=1)
+
+    assert world.site.requests == ["list", "thread old1"]
 
 
 async def test_the_first_look_reads_one_page(world):

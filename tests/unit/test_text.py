@@ -11,14 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.model import Media, Post
-from bot.text import (  # the parts of a title: what is decided by the first lines alone
-    _found_in,
+from bot.text import (  # the parts of a title too: what it is found with
     _lines,
+    _says_something,
     clean,
+    is_hook,
     is_web_link,
     json_document,
     one_line,
+    quotations,
     reading_minutes,
+    sentence_spans,
     shorten,
     split_links,
     title_of,
@@ -329,6 +332,22 @@ PIECES = st.sampled_from([*"ab.!?…“”’\"«»\n ", *_WORDS])
 
 
 @given(st.lists(PIECES, max_size=200).map("".join))
-def test_a_title_is_found_near_the_beginning_as_in_the_whole_text(text):
-    """What is further on than a title is long changes nothing."""
+def test_a_title_is_what_reading_all_of_the_text_would_find(text):
+    """It is looked for sentence by sentence, and ends where it is found; a quotation or a short word has it read on."""
     assert title_of(text) == (_found_in(text, 100) or shorten(" ".join(_lines(text)), 100))
+
+
+def _found_in(text, limit):
+    """The first sentence that says something, of all sentences of the text."""
+    lines = list(_lines(text))
+    whole, spans = " ".join(lines), []
+    for at, line in enumerate(lines):
+        offset = sum(len(before) + 1 for before in lines[:at])
+        spans += [(offset + start, offset + end) for start, end in sentence_spans(line)]
+    for at, (start, end) in enumerate(spans):
+        if _says_something(whole[start:end]) and not is_hook(whole[start:end]):
+            opened = [closed for begun, closed in quotations(whole[start:]) if begun < end - start < closed]
+            least = start + (opened[0] if opened else end - start)
+            stop = next((stop for _, stop in spans[at:] if stop >= least), end)
+            return shorten(whole[start : stop if stop - start >= 8 else len(whole)], limit)
+    return ""

@@ -10,7 +10,7 @@ from bot.demo.site import SampleThread, UnrollSite, author_page, card, listed_ca
 from bot.errors import FeedGone, ParseError, SourceError, SourceRefused, TemporarySourceError, WrongAuthor
 from bot.http import Http
 from bot.model import Author, Entry, Feed, Fetched, Located, Media, NotModified
-from bot.protocols import Expander, Pager
+from bot.protocols import Expander, Pager, Skimmer
 from bot.sources import html
 from bot.sources.threadreader import TRY_AGAIN, Bookmark, ThreadReader
 from bot.sources.threadreader_addresses import locate
@@ -403,6 +403,7 @@ def test_cut_listing_is_never_empty(cut):
         b"<div><!--</div>--><p>" * 20_000,
         b"<a " + b" ".join(b"a%d" % n for n in range(100_000)) + b">",
         b"<a " + b" ".join(b'a%d="<>"' % n for n in range(100_000)) + b">",
+        b'<a a-b="x" data-c=">" ' + b" ".join(b'a%d="<>"' % n for n in range(100_000)) + b">",
         b'<a =" b=">" ' + b" ".join(b"a%d" % n for n in range(100_000)) + b">",
         b"".join(b"<p><b a=%d>" % n for n in range(2_900)),
         b"<select>" + b"<option>" * 3_000,
@@ -411,8 +412,8 @@ def test_cut_listing_is_never_empty(cut):
         b"<" * 500_000,
         b"x" * (html.MAX_BYTES + 1),
     ],
-    ids=["div", "list", "scopes", "comments", "attributes", "quoted", "odd-quotes", "formatting", "options", "roots",
-         "all-attributes", "tags", "bytes"],
+    ids=["div", "list", "scopes", "comments", "attributes", "quoted", "plain-first", "odd-quotes", "formatting",
+         "options", "roots", "all-attributes", "tags", "bytes"],
 )  # fmt: skip
 def test_monstrous_pages(body):
     """A page that would take the parser seconds is refused before it."""
@@ -431,8 +432,9 @@ def test_monstrous_pages(body):
         b"<p>" * 20_000,
         b'<div class="a>b" data-action="click->x#y"><b>c</b></div>' * 9_000,
         b"<a href=x>" * 900,
+        b"<font>" * 200 + b"<p>" * 200,
     ],
-    ids=["deep", "data-url", "script", "unclosed", "many", "links"],
+    ids=["deep", "data-url", "script", "unclosed", "many", "links", "few-left-open"],
 )
 def test_ordinary_pages(body):
     """What sloppy but ordinary pages have is let through."""
@@ -603,6 +605,7 @@ def test_powers(source):
 
     assert isinstance(made, Pager)
     assert isinstance(made, Expander)
+    assert isinstance(made, Skimmer)
 
 
 async def test_resolve_spells_as_the_page(source, unrolled):
@@ -651,6 +654,17 @@ async def test_resolve_nonsense(source):
     """An address that is none of ours is an error without a request."""
     with pytest.raises(SourceError):
         await source(LOOPBACK).resolve("https://example.org/feed.xml")
+
+
+async def test_skimmed(source):
+    """What is skimmed has all but the posts, and the cursor is the same, so that the next look goes on from there."""
+    async with site(**{"user/PolarPetra": ok(LISTING, ETag='"x"')}) as s:
+        reader = source(s.url)
+        fetched, skimmed = await reader.fetch(FEED, {}), await reader.skim(FEED, {})
+
+        without_posts = tuple(dataclasses.replace(entry, posts=()) for entry in fetched.entries)
+        assert skimmed == dataclasses.replace(fetched, entries=without_posts)
+        assert all(entry.posts for entry in fetched.entries)
 
 
 async def test_conditional_requests(source):
