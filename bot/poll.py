@@ -295,7 +295,7 @@ class Poller:
     async def _look(self, start: PollInput) -> tuple[Polled, Changes]:
         source = self.sources[start.feed.source]
         # What a first look finds is remembered and told to nobody, so that nobody reads the posts.
-        ask = source.skim if isinstance(source, Skimmer) and not start.state.baselined else source.fetch
+        ask = source.skim if not start.state.baselined and isinstance(source, Skimmer) else source.fetch
         found = await ask(start.feed, start.state.cursor)
         pace = await self._pace(start)
         state = schedule.after_success(
