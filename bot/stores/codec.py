@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from sys import intern
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.budget import Spent
@@ -126,6 +127,8 @@ RHYTHM: Shape[Rhythm] = Shape(make=Rhythm)
 _RICH: dict[str, Callable[[Any], object]] = {
     "datetime": from_ms,
     "Author": lambda value: Author(**value),
+    "Cursor": lambda value: {intern(name): part for name, part in value.items()},
+    "Origin": intern,
     "Rhythm": RHYTHM.decode,
     "Alert": lambda value: Alert(**{**value, "lines": tuple(value["lines"])}),
     "tuple[str, ...]": tuple,

@@ -132,7 +132,7 @@ class Index:
         self._person_of: dict[str, str] = {}
         self.threads: dict[str, list[str]] = {}
         self.aliases: dict[str, str] = {}
-        self.subscriptions: dict[str, set[str]] = {}
+        self.subscriptions: dict[str, tuple[str, ...]] = {}
         self.queues: dict[str, Queue] = {}
         self.unsent: dict[str, Row] = {}
         self.sent: Timeline[float] = Timeline()
@@ -213,13 +213,10 @@ class Index:
 
     def _subscription(self, doc_id: str, before: str | None, after: str | None) -> None:
         feed_id = json.loads(after or before or "{}")["feed"]
-        ids = self.subscriptions.setdefault(feed_id, set())
-        if after is None:
-            ids.discard(doc_id)
-        else:
-            ids.add(doc_id)
-        if not ids:
-            del self.subscriptions[feed_id]
+        others = (one for one in self.subscriptions.pop(feed_id, ()) if one != doc_id)
+        ids = (*others, doc_id) if after is not None else tuple(others)
+        if ids:
+            self.subscriptions[feed_id] = ids
 
     def _thread(self, doc_id: str, before: str | None, after: str | None) -> None:
         if before is None or after is None:
