@@ -45,6 +45,8 @@ def join_id(feed_id: str, key: str) -> str:
 def split_id(doc_id: str) -> tuple[str, str]:
     """Feed id and key of a thread's document."""
     feed, _, key = doc_id.partition("/")
+    if "%" not in feed:
+        return feed, key
     return feed.replace("%2F", "/").replace("%25", "%"), key
 
 

@@ -26,9 +26,13 @@ Texts = dict[str, dict[str, str]]
 """Every table: name -> document id -> the document as compact JSON text."""
 
 
+# One for all: `json.dumps` makes one for each document, which takes longer than to spell an id.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def encode(document: object) -> str:
     """The one way a document is spelled. Raises `ValueError` or `TypeError` for what JSON cannot hold (NaN too)."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(document)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
