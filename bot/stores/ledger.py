@@ -447,7 +447,7 @@ class Ledger:
         return table
 
     def _texts(self, table: str) -> dict[str, str]:
-        return self._table(table).texts
+        return self._storage.texts(table)
 
     def _document(self, table: str, doc_id: str) -> dict[str, Any] | None:
         text = self._texts(table).get(doc_id)
