@@ -1,5 +1,5 @@
 """`python -m bot` is `keepcurrent`."""
 
-from bot.cli import main
+from bot.cli import program
 
-raise SystemExit(main())
+raise SystemExit(program())

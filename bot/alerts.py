@@ -16,6 +16,7 @@ from statistics import median
 
 from bot import times
 from bot.model import Alert, ChannelState, Delivery, Feed, FeedState, Trouble
+from bot.persons import Followed, stand_ins
 from bot.routing import delivery_id
 
 NETWORK = "network"
@@ -33,8 +34,6 @@ LATEST, FEWEST_KNOWN = 10, 5
 REASONS = 5
 """For so many reasons of one channel's dead deliveries there is an alert each; all further ones share another."""
 LONGEST_REASON = 500
-
-Followed = tuple[Feed, FeedState]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,16 +420,6 @@ def _of_authors(
 
 def _looks(failures: int) -> str:
     return "The last look" if failures == 1 else f"{failures} looks in a row"
-
-
-def stand_ins(feeds: Iterable[Followed]) -> dict[str, Feed]:
-    """For each feed that fails: another one of the same person that is read meanwhile, the first by id."""
-    followed = [(feed, state) for feed, state in feeds if feed.person]
-    well: dict[str, Feed] = {}
-    for feed, state in followed:
-        if state.baselined and not state.failures and not feed.paused:
-            well.setdefault(feed.person, feed)
-    return {feed.id: well[feed.person] for feed, state in followed if state.failures and feed.person in well}
 
 
 def _stands_in(feed: Feed | None) -> str:

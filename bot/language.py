@@ -42,7 +42,7 @@ _SCRIPTS: Final = (
     ("ml", "\u0d00-\u0d7f"),
     ("si", "\u0d80-\u0dff"),
 )
-_LETTERS: Final = {code: re.compile(f"[{letters}]") for code, letters in _SCRIPTS}
+_LETTERS: Final = {code: f"[{letters}]" for code, letters in _SCRIPTS}
 _SHARED_SCRIPTS: Final = (
     # Scripts that several languages write: which one, the model knows.
     ("ru uk be bg mk sr mn kk ky tg", "\u0400-\u052f"),
@@ -51,9 +51,7 @@ _SHARED_SCRIPTS: Final = (
     ("bn", "\u0980-\u09ff"),
     ("yi", "\u05d0-\u05ea"),
 )
-_OWN_LETTERS: Final = _LETTERS | {
-    code: re.compile(f"[{letters}]") for codes, letters in _SHARED_SCRIPTS for code in codes.split()
-}
+_OWN_LETTERS: Final = _LETTERS | {code: f"[{letters}]" for codes, letters in _SHARED_SCRIPTS for code in codes.split()}
 _OWN_SHARE = 4
 """A language with a script of its own has every fourth letter in it, at the least: "post 0 of t" is no Japanese."""
 _LETTER = re.compile("[^\\W\\d_\u0900-\u0dff]|[\u0900-\u0dff]")
@@ -79,7 +77,7 @@ def _by_script(words: str, letters: int) -> str:
     """The language whose own script has more than half of the letters."""
     if words.isascii():
         return ""
-    counts = {code: len(pattern.findall(words)) for code, pattern in _LETTERS.items()}
+    counts = {code: len(re.findall(pattern, words)) for code, pattern in _LETTERS.items()}
     if counts["ja"] * _KANA_SHARE >= counts["ja"] + counts["zh"] > 0:
         counts["ja"] += counts.pop("zh")
     code = max(counts, key=counts.__getitem__)
@@ -102,7 +100,7 @@ def _by_model(words: str, letters: int) -> str:
 def _is_likely(code: str, probability: float, words: str, letters: int) -> bool:
     """Whether the model may be believed: it is sure of many short texts and wrong."""
     if own := _OWN_LETTERS.get(code):
-        return len(own.findall(words)) * _OWN_SHARE >= letters
+        return len(re.findall(own, words)) * _OWN_SHARE >= letters
     return code == "en" or (probability >= _SURER and letters >= _MORE_LETTERS)
 
 

@@ -52,7 +52,8 @@ ALLOWED = {
     "markdown": {"text"},
     "orders": {"model"},
     "outbox": {"model", "errors"},
-    "alerts": {"model", "times", "routing"},
+    "persons": {"model"},
+    "alerts": {"model", "persons", "times", "routing"},
     "render": {"model", "render."},
     "render.": {"markdown", "model", "text", "times", "render."},
     "pdf": {"model", "errors", "render."},
@@ -109,7 +110,7 @@ ALLOWED = {
 PURE = [
     *("model", "errors", "redact", "text", "times", "conditional", "schedule", "diff", "audit"),
     *("render/look", "render/plain", "render/page"),
-    *("orders", "outbox", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
+    *("orders", "outbox", "persons", "alerts", "hours", "policy", "filters", "growth", "routing", "looks", "trail"),
     *("search", "pictures", "markdown", "likeness", "rhythm", "budget"),
     *("compose/__init__", "compose/fit", "compose/forms", "compose/titles", "compose/told", "compose/view"),
     *("compose/edits", "compose/hidden", "compose/wording"),

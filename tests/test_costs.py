@@ -136,6 +136,14 @@ def test_listings_load_no_network(first, words):
     assert starts.loaded(first[0], *words) & set(starts.HEAVY) == set()
 
 
+@pytest.mark.parametrize("words", starts.LISTINGS)
+def test_listings_load_little_of_ours(first, words):
+    """Not what looks, sends, alerts or gives orders, nor what reads an author's way of numbering."""
+    work = {"bot.app", "bot.poll", "bot.dispatch", "bot.compose", "bot.alerts", "bot.orders", "bot.numbering"}
+
+    assert starts.loaded(first[0], *words) & work == set()
+
+
 # -- the benchmark itself -------------------------------------------------------------------------
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from bot import rhythm, show, times
-from bot.alerts import stand_ins
 from bot.errors import NotFound
 from bot.finding import matching
 from bot.model import ChannelState, Delivery, DeliveryState, Entry, Feed, FeedState, Found, Known, Search
 from bot.opening import now, open_store, owner
-from bot.orders import Drop, Retry, Rows
 from bot.outbox import UNSENT, WAITING, Row, chosen, rows_of
+from bot.persons import stand_ins
 from bot.protocols import Store
 from bot.schedule import after_crash
 from bot.settings import Settings
@@ -433,6 +432,7 @@ async def outbox_show(args: argparse.Namespace, settings: Settings) -> int:
 async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
     """Send messages of the outbox again: at once by a running bot, else at the next `poll` or `run`."""
     from bot.commands.ordering import ordered  # loads the whole program
+    from bot.orders import Retry, Rows
 
     retried = await ordered(settings, Retry(ids=tuple(args.id)), Rows)
     for row in retried.ids:
@@ -443,6 +443,7 @@ async def outbox_retry(args: argparse.Namespace, settings: Settings) -> int:
 async def outbox_drop(args: argparse.Namespace, settings: Settings) -> int:
     """Remove messages from the outbox; they are not sent."""
     from bot.commands.ordering import ordered
+    from bot.orders import Drop, Rows
 
     dropped = await ordered(settings, Drop(ids=tuple(args.id)), Rows)
     for row in dropped.ids:

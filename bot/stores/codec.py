@@ -7,10 +7,11 @@ A document leaves out what equals the default and what already stands in its id;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from operator import attrgetter
+from sys import intern
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.budget import Spent
@@ -22,19 +23,20 @@ SCHEMA = 4
 """Raise it when a document changes so that an older version would misread it; add the step to `migrations`."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 T = TypeVar("T")
 
 
 def to_ms(when: datetime) -> int | float:
     """Milliseconds since 1970. Exact to the microsecond: today's times have 16 digits, a float holds them all."""
-    micros = (when - EPOCH) // timedelta(microseconds=1)
+    micros = (when - EPOCH) // MICROSECOND
     return micros / 1000 if micros % 1000 else micros // 1000
 
 
 def from_ms(ms: float) -> datetime:
     """The time in UTC."""
-    return EPOCH + timedelta(microseconds=round(ms * 1000))
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def join_id(feed_id: str, key: str) -> str:
@@ -45,6 +47,8 @@ def join_id(feed_id: str, key: str) -> str:
 def split_id(doc_id: str) -> tuple[str, str]:
     """Feed id and key of a thread's document."""
     feed, _, key = doc_id.partition("/")
+    if "%" not in feed:
+        return feed, key
     return feed.replace("%2F", "/").replace("%25", "%"), key
 
 
@@ -78,12 +82,12 @@ class Shape(Generic[T]):
         """The value of a document. Raises `StoreError` if the document is not of this kind."""
         found: dict[str, Any] = dict(in_id)
         try:
-            for part in self._parts:
-                if part.name in document:
-                    value = document[part.name]
+            for name, value in document.items():
+                part = self._by_name.get(name)
+                if part is not None:
                     found[part.field] = part.rich(value) if part.rich else value
             return self.make(**found)
-        except (TypeError, ValueError, KeyError, OverflowError) as e:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, OSError) as e:
             raise StoreError(f"the store holds something that is no {self.make.__name__}: {in_id} ({e})") from e
 
     @cached_property
@@ -98,6 +102,10 @@ class Shape(Generic[T]):
     @cached_property
     def _defaults(self) -> list[object]:
         return [part.default for part in self._parts]
+
+    @cached_property
+    def _by_name(self) -> dict[str, _Part]:
+        return {part.name: part for part in self._parts}
 
     @cached_property
     def _parts(self) -> list[_Part]:
@@ -126,7 +134,7 @@ def _plain(value: object) -> object:
         case datetime():
             return to_ms(value)
         case Author():
-            return {name: part for name, part in asdict(value).items() if part or name == "handle"}
+            return AUTHOR.encode(value)
         case Rhythm():
             return RHYTHM.encode(value)
         case Alert():
@@ -139,11 +147,14 @@ def _plain(value: object) -> object:
             return value
 
 
+AUTHOR: Shape[Author] = Shape(make=Author)
 RHYTHM: Shape[Rhythm] = Shape(make=Rhythm)
 
 _RICH: dict[str, Callable[[Any], object]] = {
     "datetime": from_ms,
     "Author": lambda value: Author(**value),
+    "Cursor": lambda value: {intern(name): part for name, part in value.items()},
+    "Origin": intern,
     "Rhythm": RHYTHM.decode,
     "Alert": lambda value: Alert(**{**value, "lines": tuple(value["lines"])}),
     "tuple[str, ...]": tuple,

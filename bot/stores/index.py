@@ -27,10 +27,6 @@ HOSTS = "hosts"
 
 LONG_AGO = to_ms(rules.LONG_AGO)
 
-# Most threads are not looked at again and known by one id; those are not parsed at start (200,000 of them: 0.7 s).
-# In JSON text a quote inside a string has a backslash before it, so none of these can be part of a title.
-WORTH_PARSING = ('"waiting"', '"aliases":', '"look":')
-
 K = TypeVar("K", int, float, "Place")
 
 
@@ -132,7 +128,7 @@ class Index:
         self._person_of: dict[str, str] = {}
         self.threads: dict[str, list[str]] = {}
         self.aliases: dict[str, str] = {}
-        self.subscriptions: dict[str, set[str]] = {}
+        self.subscriptions: dict[str, tuple[str, ...]] = {}
         self.queues: dict[str, Queue] = {}
         self.unsent: dict[str, Row] = {}
         self.sent: Timeline[float] = Timeline()
@@ -213,20 +209,17 @@ class Index:
 
     def _subscription(self, doc_id: str, before: str | None, after: str | None) -> None:
         feed_id = json.loads(after or before or "{}")["feed"]
-        ids = self.subscriptions.setdefault(feed_id, set())
-        if after is None:
-            ids.discard(doc_id)
-        else:
-            ids.add(doc_id)
-        if not ids:
-            del self.subscriptions[feed_id]
+        others = (one for one in self.subscriptions.pop(feed_id, ()) if one != doc_id)
+        ids = (*others, doc_id) if after is not None else tuple(others)
+        if ids:
+            self.subscriptions[feed_id] = ids
 
     def _thread(self, doc_id: str, before: str | None, after: str | None) -> None:
         if before is None or after is None:
             self._count_thread(doc_id, is_there=after is not None)
-        if before is not None and any(mark in before for mark in WORTH_PARSING):
+        if before is not None and _is_worth_parsing(before):
             self._unwatch(doc_id, json.loads(before))
-        if after is not None and any(mark in after for mark in WORTH_PARSING):
+        if after is not None and _is_worth_parsing(after):
             self._watch(doc_id, json.loads(after))
 
     def _count_thread(self, doc_id: str, *, is_there: bool) -> None:
@@ -278,6 +271,12 @@ class Index:
         number = self._written if known is None else known.number
         self.places[doc_id] = place = Place(document["created"], number)
         return place
+
+
+def _is_worth_parsing(text: str) -> bool:
+    """Whether a thread is looked at again or has several ids. Most are not parsed at start (200,000: 0.7 s)."""
+    # In JSON text a quote inside a string has a backslash before it, so none of these can be part of a title.
+    return '"waiting"' in text or '"aliases":' in text or '"look":' in text
 
 
 def _poll_due(state: Mapping[str, Any]) -> float | None:

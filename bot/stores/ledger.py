@@ -57,7 +57,7 @@ class Ledger:
 
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
-        self._values: dict[tuple[str, str], tuple[str, Any]] = {}
+        self._values: dict[str, dict[str, tuple[str, Any]]] = {FEEDS: {}, STATES: {}, SUBSCRIPTIONS: {}}
         self._archive = Archive(folder / "archive", files)
         path = folder / "store.json"
         try:
@@ -120,7 +120,8 @@ class Ledger:
                 self._table(DELIVERIES).delete(delivery.id)
         self._table(STATES).delete(feed_id)
         self._table(FEEDS).delete(feed_id)
-        self._values.clear()
+        for values in self._values.values():
+            values.clear()
 
     def set_paused(self, feed_id: str, paused: bool) -> None:
         feed = self._feed(feed_id)
@@ -447,7 +448,7 @@ class Ledger:
         return table
 
     def _texts(self, table: str) -> dict[str, str]:
-        return self._table(table).texts
+        return self._storage.texts(table)
 
     def _document(self, table: str, doc_id: str) -> dict[str, Any] | None:
         text = self._texts(table).get(doc_id)
@@ -477,11 +478,11 @@ class Ledger:
         Whoever gets it shares it. By its type a cursor is not to be changed.
         """
         text = self._texts(table)[doc_id]
-        found = self._values.get((table, doc_id))
+        found = self._values[table].get(doc_id)
         if found is not None and found[0] is text:
             return found[1]  # type: ignore[no-any-return]
         value = shape.decode(json.loads(text), **in_id)
-        self._values[table, doc_id] = text, value
+        self._values[table][doc_id] = text, value
         return value
 
     def _thread(self, doc_id: str) -> Known:
@@ -510,6 +511,8 @@ class Ledger:
 
     def _put_state(self, state: FeedState) -> None:
         self._table(STATES).put(state.feed_id, codec.STATE.encode(state))
+        # Of no use any more; kept, the old texts and values of a large round were 5 MB of 200.
+        self._values[STATES].pop(state.feed_id, None)
 
     def _put_channel(self, channel: ChannelState) -> None:
         self._table(CHANNELS).put(channel.channel, codec.CHANNEL.encode(channel))

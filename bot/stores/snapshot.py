@@ -26,6 +26,7 @@ Texts = dict[str, dict[str, str]]
 """Every table: name -> document id -> the document as compact JSON text."""
 
 
+# One for all: `json.dumps` makes one for each document, which takes longer than to spell an id.
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 

@@ -75,11 +75,6 @@ class JournalTable(Table):
     document_id_class = str  # type: ignore[assignment]  # TinyDB annotates its own default, int
     query_cache_class = _NoCache
 
-    @property
-    def texts(self) -> dict[str, str]:
-        """The documents as JSON text, by id; to look at only."""
-        return self._journal_storage.texts(self.name)
-
     def put(self, doc_id: str, document: Mapping[str, Any]) -> None:
         """Set one document, whatever was there. (TinyDB's own `upsert` merges.)"""
         self.put_all([(doc_id, document)])
