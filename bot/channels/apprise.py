@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bot.channels import services
+from bot.channels import plugins, services
 from bot.channels.classify import classify
 from bot.channels.listen import Heard, listening, silence
-from bot.channels.services import Plugin, Security, Service
+from bot.channels.plugins import Plugin
+from bot.channels.services import Security, Service
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Message
 from bot.redact import Redactor
@@ -169,7 +170,6 @@ class AppriseChannel:
         import apprise
         from apprise.exception import AppriseImproperlyConfigured
 
-        target = self._service.target
         asset = apprise.AppriseAsset(
             app_id="keepcurrent",
             app_desc="keepcurrent",
@@ -181,9 +181,7 @@ class AppriseChannel:
             http_redirects=False,
         )
         try:
-            plugin = apprise.Apprise.instantiate(
-                target if isinstance(target, str) else dict(target), asset=asset, suppress_exceptions=False
-            )
+            plugin = plugins.built(self._service.target, asset)
         except AppriseImproperlyConfigured as error:
             # Apprise quotes the wrong token in full.
             raise ChannelError(self.name, f"cannot be built: {one_line(self._redact(str(error)))}") from None
