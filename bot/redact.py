@@ -9,6 +9,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 BLOT = "***"
@@ -26,9 +27,18 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str], *, shortest: int = _SHORTEST) -> None:
-        spelled = {form for one in secrets for form in _spellings(one) if len(form) >= shortest}
-        self._longest_first = sorted(spelled, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, self._longest_first))) if spelled else None
+        self._secrets = tuple(secrets)
+        self._shortest = shortest
+
+    @cached_property
+    def _longest_first(self) -> list[str]:
+        """Every way to spell a secret. Not at once: most channels never say a word."""
+        spelled = {form for one in self._secrets for form in _spellings(one) if len(form) >= self._shortest}
+        return sorted(spelled, key=len, reverse=True)
+
+    @cached_property
+    def _secret(self) -> re.Pattern[str] | None:
+        return re.compile("|".join(map(re.escape, self._longest_first))) if self._longest_first else None
 
     def __call__(self, words: str) -> str:
         """`words` without a secret; nothing else of them changes."""
