@@ -87,11 +87,22 @@ async def test_what_is_told_otherwise_is_made_anew(made, one, policy, limits):
     assert compose(one, limits, zone=PARIS, policies=[policy]) == message
 
 
-async def test_a_long_list_is_not_compared(made):
-    """That would take the event loop's time."""
+async def test_a_list_is_shared_too(made):
+    """A digest of many threads takes the longest to be made."""
     composer, several = Composer(), batch(entry("1"), entry("2"))
-    await told(composer, several)
-    await told(composer, of_channel("a", several))
+    message = (await told(composer, several), await told(composer, of_channel("a", several)))[1]
+
+    assert len(made) == 1
+    assert compose(of_channel("a", several), WIDE, zone=PARIS, policies=[Policy()] * 2) == message
+
+
+async def test_nothing_is_kept_long(monkeypatch, made):
+    """A bot that sends once a day keeps no threads in memory for it."""
+    monkeypatch.setattr(composing, "KEPT", 0)
+    composer = Composer()
+    await told(composer, ONE)
+    await asyncio.sleep(0.01)
+    await told(composer, ONE)
 
     assert len(made) == 2
 
