@@ -99,6 +99,10 @@ class Dispatcher:
         """Take over the outcomes that the one before could not save."""
         self._unsaved.update(before._unsaved)
 
+    def owes(self, name: str) -> bool:
+        """Whether an outcome of that channel could not be saved yet."""
+        return name in self._unsaved
+
     async def save(self) -> None:
         """Save every outcome that could not be saved when it came. Raises `StoreError`."""
         for name in tuple(self._unsaved):
