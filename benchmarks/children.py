@@ -68,9 +68,9 @@ def written_by(pid: int) -> int:
 
 
 def cpu_of(pid: int) -> float:
-    """The CPU seconds of a process that runs, its threads together, to the nanosecond."""
-    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
-    return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
+    """The CPU seconds of a process that runs, its threads together, also those that have ended, to the nanosecond."""
+    # As `clock_getcpuclockid` of Linux makes it. The threads' own counters go with them.
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def tail(output: Path) -> str:

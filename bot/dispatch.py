@@ -12,26 +12,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from functools import partial
 from typing import Literal
 
 from bot import schedule
-from bot.compose import alert_title, compose
+from bot.compose import alert_title
+from bot.composing import Composer
 from bot.errors import ChannelError, ChannelRejected, DeliveryInDoubt, StoreError
-from bot.model import Batch, ChannelState, Delivery, Item, Message, Subscription
+from bot.model import Batch, ChannelState, Delivery, Item, Subscription
 from bot.policy import Policy
 from bot.protocols import Channel, Clock, Store
 from bot.routing import Router, held_until
-from bot.threads import Threads
 
 log = logging.getLogger(__name__)
 
 Outcome = Literal["sent", "pending", "unknown", "dead"]
 
-COMPOSE_WITHIN = 60.0
-"""Seconds that making one message may take."""
-MOST_COMPOSED = 1_000
-"""Messages that are made at once: each lane makes one at a time, so there are never more than channels."""
 SETTLE_WITHIN = 2.0
 """Seconds that saving an outcome may still take while the program is being stopped."""
 
@@ -85,7 +80,7 @@ class Dispatcher:
     """Held while a batch is claimed: a look that has just read its rows must not write them again as waiting."""
     redact: Callable[[str], str] = str
     """Blots secrets out of a channel's reasons before they are stored: one of somebody else's may quote them."""
-    _composing: Threads = field(default_factory=lambda: Threads("composing", most=MOST_COMPOSED))
+    _composer: Composer = field(default_factory=Composer)
     _ready: set[str] = field(default_factory=set)
     _unsaved: dict[str, tuple[tuple[Delivery, ...], ChannelState]] = field(default_factory=dict)
     _ears: dict[int, list[Dispatched]] = field(default_factory=dict)
@@ -103,6 +98,10 @@ class Dispatcher:
     def succeed(self, before: Dispatcher) -> None:
         """Take over the outcomes that the one before could not save."""
         self._unsaved.update(before._unsaved)
+
+    def owes(self, name: str) -> bool:
+        """Whether an outcome of that channel could not be saved yet."""
+        return name in self._unsaved
 
     async def save(self) -> None:
         """Save every outcome that could not be saved when it came. Raises `StoreError`."""
@@ -178,23 +177,9 @@ class Dispatcher:
         told_by = policies or [self.router.own(channel.name)] * len(batch.items)
         own = self.router.policies.channels.get(channel.name)
         zone = own.zone if own else self.zone
-        message = await self._composed(channel, partial(compose, batch, channel.limits, zone=zone, policies=told_by))
+        message = await self._composer.composed(batch, channel.limits, zone, told_by)
         begins()
         return Sent(title=message.title, receipt=await channel.send(message))
-
-    async def _composed(self, channel: Channel, compose: Callable[[], Message]) -> Message:
-        """The message, made in a thread: 300 long threads take seconds, in which every other lane would wait."""
-        if self._composing.full:
-            raise ChannelError(channel.name, "earlier messages are still being made")
-        job = self._composing.start(compose)
-        try:
-            await job.wait(COMPOSE_WITHIN)
-        except TimeoutError:
-            raise ChannelError(channel.name, f"the message was not made within {COMPOSE_WITHIN:g} s") from None
-        if job.error is not None:
-            raise job.error
-        message: Message = job.result
-        return message
 
     async def _send(
         self, channel: Channel, batch: Batch, policies: Sequence[Policy], before: ChannelState, watch: _Watch

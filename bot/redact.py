@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 BLOT = "***"
@@ -26,9 +28,18 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str], *, shortest: int = _SHORTEST) -> None:
-        spelled = {form for one in secrets for form in _spellings(one) if len(form) >= shortest}
-        self._longest_first = sorted(spelled, key=len, reverse=True)
-        self._secret = re.compile("|".join(map(re.escape, self._longest_first))) if spelled else None
+        self._secrets = tuple(secrets)
+        self._shortest = shortest
+
+    @cached_property
+    def _longest_first(self) -> list[str]:
+        """Every way to spell a secret. Not at once: most channels never say a word."""
+        spelled = {form for one in self._secrets for form in _spellings(one) if len(form) >= self._shortest}
+        return sorted(spelled, key=len, reverse=True)
+
+    @cached_property
+    def _secret(self) -> re.Pattern[str] | None:
+        return re.compile("|".join(map(re.escape, self._longest_first))) if self._longest_first else None
 
     def __call__(self, words: str) -> str:
         """`words` without a secret; nothing else of them changes."""
@@ -37,12 +48,26 @@ class Redactor:
         return self._without_half(self._secret.sub(BLOT, words))
 
     def _without_half(self, words: str) -> str:
-        # Of an address only its parts count here: every "https://" is the beginning of one.
-        for secret in (one for one in self._longest_first if ":" not in one):
-            for size in range(min(len(secret) - 1, len(words)), _SHORTEST_HALF - 1, -1):
-                if words.endswith(secret[:size]):
-                    return words[:-size] + BLOT
+        parts, heads, longest = self._halves
+        for start in range(max(len(words) - longest + 1, 0), len(words) - _SHORTEST_HALF + 1):
+            if words[start : start + _SHORTEST_HALF] in heads and _begins_one(words[start:], parts):
+                return words[:start] + BLOT
         return words
+
+    @cached_property
+    def _halves(self) -> tuple[list[str], frozenset[str], int]:
+        """What may be cut off, sorted; how each of it begins; how long the longest is.
+
+        Of an address only its parts count here: every "https://" is the beginning of one.
+        """
+        parts = sorted(one for one in self._longest_first if ":" not in one)
+        return parts, frozenset(one[:_SHORTEST_HALF] for one in parts), max(map(len, parts), default=0)
+
+
+def _begins_one(end: str, parts: Sequence[str]) -> bool:
+    """Whether one of these, which are sorted, begins with `end` and goes on."""
+    at = bisect_right(parts, end)
+    return at < len(parts) and parts[at].startswith(end)
 
 
 def _spellings(secret: str) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Blocking calls in daemon threads, few at a time, awaited with a limit.
 
-Not a pool: Python joins a pool's threads at exit, and a send that hangs would hold the whole program
+Not one of Python's pools: it joins their threads at exit, and a send that hangs would hold the whole program
 (Apprise with a Matrix server that answers 429 "wait 90 s": no exit for five minutes). Does not retry and does
 not stop a call: nothing can. A call that ran out of time goes on by itself; its `Job` tells how it ended.
 """
@@ -11,24 +11,26 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from contextvars import Context
+from queue import Empty, SimpleQueue
 from typing import Any
+
+IDLE = 10.0
+"""Seconds that a thread waits for a further call. Begun anew for each, under load it holds up the event loop, which
+waits until the thread has had its first turn."""
 
 
 class Job:
-    """A call in a thread of its own; `result` is what it returned."""
+    """A call that has a thread to itself; `result` is what it returned."""
 
     def __init__(self, call: Callable[[], Any], name: str) -> None:
         self.error: BaseException | None = None
         self.result: Any = None
+        self.name = name
         self._call = call
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
 
     @property
     def ended(self) -> bool:
@@ -52,15 +54,58 @@ class Job:
         async with asyncio.timeout(limit):
             await woken.wait()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Call, in this thread. Nothing that the call sets for its own context outlives it."""
         try:
-            self.result = self._call()
+            self.result = Context().run(self._call)
         except BaseException as error:  # noqa: BLE001  whoever asks for the outcome raises it again
             self.error = error
         with self._lock:
             self._ended.set()
         for wake in self._wakers:
             wake()
+
+
+class _Thread(threading.Thread):
+    """Does one job after another, until none comes for a while. It is a daemon."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+
+    def run(self) -> None:
+        while (job := self._next()) is not None:
+            self.name = job.name
+            job.run()
+            del job  # while it waits, it keeps nobody's result
+            _idle.append(self)
+
+    def _next(self) -> Job | None:
+        try:
+            return self.jobs.get(timeout=IDLE)
+        except Empty:
+            return self._last()
+
+    def _last(self) -> Job | None:
+        """What came in the moment of leaving."""
+        try:
+            _idle.remove(self)
+        except ValueError:  # somebody has taken it out, to give it a job
+            return self.jobs.get()
+        return None
+
+
+_idle: list[_Thread] = []
+"""Threads that have nothing to do, the last one last. To append, pop and remove is each one step of Python's."""
+
+
+def _begin(job: Job) -> None:
+    try:
+        thread = _idle.pop()
+    except IndexError:
+        thread = _Thread()
+        thread.start()
+    thread.jobs.put(job)
 
 
 class Threads:
@@ -83,5 +128,5 @@ class Threads:
             raise RuntimeError(f"{self._name}: all {self._most} threads are busy")
         job = Job(call, self._name)
         self._jobs.append(job)
-        job.start()
+        _begin(job)
         return job

@@ -73,7 +73,8 @@ ALLOWED = {
     "gallery": {"media", "policy", "poll", "protocols", "relook"},
     "relook": {"model", "errors", "allowance", "diff", "growth", "likeness", "looks", "schedule", "poll", "protocols"}
     | {"routing"},
-    "dispatch": {"model", "errors", "protocols", "compose.", "policy", "routing", "schedule", "threads"},
+    "composing": {"model", "errors", "compose.", "policy", "threads"},
+    "dispatch": {"model", "errors", "protocols", "compose.", "composing", "policy", "routing", "schedule"},
     "inspection": {"model", "protocols", "alerts", "outbox", "poll", "dispatch", "routing"},
     "hours": set(),
     "policy": {"model", "hours"},

@@ -6,8 +6,11 @@ Counts, which no busy machine changes; `python -m benchmarks` measures the time.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ import pytest
 from benchmarks import pages, servers, starts
 from benchmarks.__main__ import ROWS
 from benchmarks.bench import CONCURRENCY
-from benchmarks.children import ROOT, Failed, cost_of, environment, python
+from benchmarks.children import ROOT, Failed, cost_of, cpu_of, environment, python
 from benchmarks.deliveries import smallest_gap
 from benchmarks.figures import at_least, at_most, cheaper, dearer, table
 from benchmarks.product import Folder
@@ -207,6 +210,16 @@ def test_the_cpu_of_grandchildren_counts(tmp_path):
     command = python("-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', '{work}'])")
 
     assert cost_of(command, tmp_path).cpu > 2 * cost_of(python("-c", "pass"), tmp_path).cpu
+
+
+def test_the_cpu_of_threads_that_ended_counts():
+    """A bot's threads come and go; what they have used stays used."""
+    thread = threading.Thread(target=sum, args=(range(1_000_000),))
+    before = cpu_of(os.getpid())
+    thread.start()
+    thread.join()
+
+    assert 0.005 < cpu_of(os.getpid()) - before <= time.process_time()
 
 
 def test_a_command_that_fails_is_not_measured(tmp_path):

@@ -7,11 +7,13 @@ here. Apprise is loaded at the first use, and everything of it runs in daemon th
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from bot.channels import services
+from bot.channels import plugins, services
 from bot.channels.classify import classify
 from bot.channels.listen import Heard, listening, silence
-from bot.channels.services import Plugin, Security, Service
+from bot.channels.plugins import Plugin
+from bot.channels.services import Security, Service
 from bot.errors import ChannelDown, ChannelError, ChannelRejected, DeliveryInDoubt
 from bot.model import Limits, Message
 from bot.redact import Redactor
@@ -20,6 +22,9 @@ from bot.threads import Job, Threads
 
 _MOST_LATE = 100
 """Late answers that are remembered. Only a send that timed out leaves one, and two threads can hang at once."""
+
+Sender = Any
+"""An `apprise.Apprise` with one plugin."""
 
 
 class AppriseChannel:
@@ -34,7 +39,7 @@ class AppriseChannel:
         self._redact = Redactor(self._service.secrets)
         self._threads = Threads(f"channel {name}")
         self._late: dict[str, Job] = {}
-        self._spare: Plugin | None = None
+        self._spare: Sender | None = None
         silence()
 
     @property
@@ -44,7 +49,7 @@ class AppriseChannel:
             try:
                 with listening():
                     self._spare = self._spare or self._build()
-                    self._limits = services.plugin_limits(self._spare, self._service.kind)
+                    self._limits = services.plugin_limits(self._spare[0], self._service.kind)
             except ChannelError:
                 self._limits = Limits()
         return self._limits
@@ -114,16 +119,15 @@ class AppriseChannel:
 
         with listening() as heard:
             # A plugin carries what belongs to one message (headers, transaction id), so no two sends share one.
-            plugin, self._spare = self._spare or self._build(), None
+            sender, self._spare = self._spare or self._build(), None
+            plugin = sender[0]
             receipt = self._service.prepare(plugin, message)
-            sender = apprise.Apprise(asset=plugin.asset)
-            sender.add(plugin)
             title, body, form = services.parts(message, plugin, self._service.kind)
             with sender.notify(body=body, title=self._service.titled(title), body_format=form) as result:
                 sent = result.status == apprise.AppriseResultStatus.SUCCESS
         if not sent:
             raise self._failure(heard)
-        self._spare = plugin
+        self._spare = sender
         return receipt()
 
     def _failure(self, heard: Heard) -> ChannelError:
@@ -145,23 +149,27 @@ class AppriseChannel:
         with listening():
             self._spare = self._build()
             if self._limits is None:
-                self._limits = services.plugin_limits(self._spare, self._service.kind)
+                self._limits = services.plugin_limits(self._spare[0], self._service.kind)
 
-    def _build(self) -> Plugin:
+    def _build(self) -> Sender:
         """A plugin that does only what it is told. Raises `ChannelError` with what is wrong, without secrets."""
+        import apprise
+
         if self._service.problem:
             raise ChannelError(self.name, self._service.problem)
         plugin = self._instantiate()
         _tame(plugin, self._timeout, self._service.kind)
         if problem := self._service.refuse(plugin):
             raise ChannelError(self.name, problem)
-        return plugin
+        # Kept with its plugin: made anew for each message, it would look for its translations each time.
+        sender = apprise.Apprise(asset=plugin.asset)
+        sender.add(plugin)
+        return sender
 
     def _instantiate(self) -> Plugin:
         import apprise
         from apprise.exception import AppriseImproperlyConfigured
 
-        target = self._service.target
         asset = apprise.AppriseAsset(
             app_id="keepcurrent",
             app_desc="keepcurrent",
@@ -173,9 +181,7 @@ class AppriseChannel:
             http_redirects=False,
         )
         try:
-            plugin = apprise.Apprise.instantiate(
-                target if isinstance(target, str) else dict(target), asset=asset, suppress_exceptions=False
-            )
+            plugin = plugins.built(self._service.target, asset)
         except AppriseImproperlyConfigured as error:
             # Apprise quotes the wrong token in full.
             raise ChannelError(self.name, f"cannot be built: {one_line(self._redact(str(error)))}") from None

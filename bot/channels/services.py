@@ -16,15 +16,13 @@ from itertools import groupby
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from bot.channels.plugins import Plugin
 from bot.markdown import literal
 from bot.model import Limits, Message
 from bot.redact import secrets_in_url
 from bot.text import is_web_link, shorten
 
 Security = Literal["starttls", "ssl", "none"]
-Plugin = Any
-"""An Apprise plugin; Apprise ships no types that strict mode accepts."""
-
 MAIL_LIMITS = Limits(title=80, text=60_000, html=100_000, form="mail")
 # Apprise writes the subject on one line, up to twelve characters for one of ours, and a line may have 998:
 # 100 emoji made 1,521 and were refused ("500 Line too long"). Gmail cuts a mail's HTML at 102 kB; counted in bytes.

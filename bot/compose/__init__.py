@@ -8,6 +8,7 @@ room are broken. Knows no channel's own escapes (that is the channel's business)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import tzinfo
 
 from bot.compose.fit import fit, fit_line
@@ -17,10 +18,10 @@ from bot.compose.titles import alert_title, title_of
 from bot.compose.told import told_of
 from bot.compose.view import MAY_REPEAT, ONLY_BEGINNING, Frame, View, links_shown, most_told, most_weight, view_of
 from bot.compose.wording import Tamer
-from bot.model import Batch, Limits, Message, message_key
+from bot.model import Batch, Delivery, Item, Limits, Message, message_key
 from bot.policy import Policy
 
-__all__ = ["MAY_REPEAT", "ONLY_BEGINNING", "alert_title", "compose"]
+__all__ = ["MAY_REPEAT", "ONLY_BEGINNING", "alert_title", "bare", "compose"]
 
 
 def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Policy] = ()) -> Message:
@@ -49,6 +50,35 @@ def compose(batch: Batch, limits: Limits, *, zone: tzinfo, policies: Sequence[Po
         thread=alone.thread if alone else "",
         event=alone.event if alone else None,
         reply_to=alone.first.receipt if alone and alone.first and alone.event != "new" else "",
+    )
+
+
+def bare(batch: Batch) -> Batch:
+    """The batch without what tells one channel's rows from another's. The message is the same but for its key."""
+    return replace(batch, id="", channel="", items=tuple(map(_bare_item, batch.items)))
+
+
+def _bare_item(item: Item) -> Item:
+    return replace(item, delivery=_bare_row(item.delivery), first=_bare_row(item.first) if item.first else None)
+
+
+def _bare_row(row: Delivery) -> Delivery:
+    return Delivery(
+        id="",
+        batch="",
+        feed_id=row.feed_id,
+        entry_key=row.entry_key,
+        channel="",
+        created_at=row.created_at,
+        due_at=row.created_at,
+        event=row.event,
+        since=row.since,
+        version=row.version,
+        doubtful=row.doubtful,
+        sent_at=row.sent_at,
+        titled=row.titled,
+        receipt=row.receipt,
+        alert=row.alert,
     )
 
 

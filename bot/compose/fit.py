@@ -67,7 +67,9 @@ class _Forms(Protocol):
 
 def _longest(forms: _Forms, room: _Room) -> tuple[View, int]:
     """The first form that fits, else the last one; and which it is."""
-    low, high = 0, len(forms) - 1
+    if room.takes(forms[0]):  # as most do
+        return forms[0], 0
+    low, high = 1, len(forms) - 1
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if room.takes(forms[middle]) else (middle + 1, high)
@@ -129,6 +131,8 @@ def _bare_story(story: Story, step: int) -> Story:
 
 def _lean(view: View, story: Story, room: _Room) -> Story:
     """The thread with so much round its words that this takes at most a third of the room."""
+    if room.needs(replace(view, story=_with_words(story, ()))) <= room.limit // 3:
+        return story
     least = room.needs(replace(view, story=_with_words(_without_surroundings(story), ())))
     for leaner in _leaner(story):
         if room.needs(replace(view, story=_with_words(leaner, ()))) <= least + room.limit // 3:

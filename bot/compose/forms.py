@@ -73,6 +73,7 @@ def _template(name: str) -> Template:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # asks for the time of each file at each notice
     )
     made.filters |= {
         "split_links": _pieces,

@@ -62,6 +62,11 @@ class Lane:
         self._last_start: float | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def owes(self) -> bool:
+        """Whether an outcome is still to be saved."""
+        return self._dispatcher.owes(self.name)
+
     def succeed(self, before: Lane) -> None:
         """Keep the gap to the last send of the lane in whose place this one comes."""
         self._last_start = before._last_start

@@ -17,7 +17,7 @@ from bot import schedule
 from bot.errors import StoreError
 from bot.gallery import Gallery
 from bot.inspection import Inspector
-from bot.model import Known
+from bot.model import Known, NextDue
 from bot.poll import Polled, Poller
 from bot.protocols import Clock, Store
 from bot.relook import Relooked, Relooker
@@ -79,6 +79,7 @@ class LocalRunner:
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._unsaved: dict[str, tuple[datetime, int]] = {}
         self._tidied: float | None = None
+        self._asked: tuple[int, asyncio.Future[NextDue] | None] = 0, None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
@@ -137,7 +138,7 @@ class LocalRunner:
     async def _poll_due(self, stop: asyncio.Event) -> datetime | None:
         now = self._clock()
         due = [feed_id for feed_id in await self._store.due_feeds(now) if self._may_poll(feed_id, now)]
-        next_due = (await self._store.next_due()).feeds
+        next_due = (await self._next_due()).feeds
         if stop.is_set():
             return None
         free = self._concurrency - len(self._polling)
@@ -176,7 +177,7 @@ class LocalRunner:
         if waiting:
             await side_by_side((partial(self._read, *threads) for threads in by_feed(waiting)), self._concurrency)
             self._bell.ring()
-        return (await self._store.next_due()).looks
+        return (await self._next_due()).looks
 
     async def _read(self, *waiting: Known) -> None:
         try:
@@ -186,10 +187,24 @@ class LocalRunner:
             await asyncio.sleep(STORE_PAUSE.total_seconds())
 
     async def _drain(self, lane: Lane, stop: asyncio.Event) -> datetime | None:
+        due = (await self._next_due()).deliveries.get(lane.name)
+        if not lane.owes and (due is None or due > self._clock()):
+            return due
         async for dispatched in lane.drain(stop):
             if self._inspector.dispatched(dispatched):
                 self._bell.ring()
-        return (await self._store.next_due()).deliveries.get(lane.name)
+        return (await self._next_due()).deliveries.get(lane.name)
+
+    async def _next_due(self) -> NextDue:
+        """What the store has to do next, asked once for all who ask at once: a bell wakes every lane.
+
+        After a ring it is asked anew: what is under way may have been answered before what the bell was rung for.
+        """
+        rings, answer = self._asked
+        if answer is None or answer.done() or rings != self._bell.rings:
+            answer = asyncio.ensure_future(self._store.next_due())
+            self._asked = self._bell.rings, answer
+        return await asyncio.shield(answer)
 
     async def _tidy(self) -> datetime | None:
         # By the loop's monotonic time: a wall clock that jumps is what this mends.

@@ -35,6 +35,10 @@ LARGEST = 64 * 1024 * 1024
 """No thread of ours is larger, in bytes: a page is read up to 8 MB. What is, is not searched."""
 
 
+_REMEMBERED, _SHORT = 16, 200_000
+"""Texts that are kept with what they say, and how long each may be. A new thread is asked for once for each channel."""
+
+
 class Archive:
     """The kept threads below one folder. Not for the event loop: every call waits for the disk."""
 
@@ -42,6 +46,7 @@ class Archive:
         self._folder = folder
         self._files = files or Files()
         self.pruning = Pruning(folder, self._files)
+        self._decoded: dict[tuple[Path, str], tuple[bytes, Entry]] = {}
 
     def path(self, feed_id: str, key: str) -> Path:
         """Where a thread is kept: always below the folder, and no two threads in one place."""
@@ -153,11 +158,23 @@ class Archive:
 
     def _read(self, path: Path, feed_id: str) -> Entry | None:
         try:
-            return _parsed(self._files.read(path), path, feed_id)
+            text = self._files.read(path)
         except FileNotFoundError:
             return None
         except OSError as e:
             raise StoreError(f"cannot read {path}: {reason(e)}") from e
+        said, entry = self._decoded.get((path, feed_id), (b"", None))
+        if entry is None or said != text:
+            entry = _parsed(text, path, feed_id)
+            self._remember(path, feed_id, text, entry)
+        return entry
+
+    def _remember(self, path: Path, feed_id: str, text: bytes, entry: Entry) -> None:
+        self._decoded.pop((path, feed_id), None)
+        if len(text) <= _SHORT:
+            self._decoded[path, feed_id] = text, entry
+        if len(self._decoded) > _REMEMBERED:
+            del self._decoded[next(iter(self._decoded))]
 
 
 def _parsed(text: str | bytes, path: Path, feed_id: str | None = None) -> Entry:

@@ -288,7 +288,9 @@ class Ledger:
                 self._put_channel(channel)
 
     def channel(self, name: str) -> ChannelState:
-        return codec.CHANNEL.decode(self._document(CHANNELS, name) or {}, channel=name)
+        if name not in self._texts(CHANNELS):
+            return ChannelState(channel=name)
+        return self._read(codec.CHANNEL, CHANNELS, name, channel=name)
 
     def deliveries(self, states: Iterable[DeliveryState] | None, ids: Iterable[str] | None) -> tuple[Delivery, ...]:
         wanted = None if states is None else frozenset(states)

@@ -94,7 +94,7 @@ async def test_one_thread_that_cannot_be_made_into_a_notice_takes_no_digest_alon
             raise ZeroDivisionError
         return really_compose(batch, *args, **more)
 
-    monkeypatch.setattr("bot.dispatch.compose", compose)
+    monkeypatch.setattr("bot.composing.compose", compose)
     world.clock.advance(hours=1)
     await world.once.deliver()
 

@@ -56,6 +56,55 @@ async def test_an_idle_bot_asks_the_store_rarely():
     assert calls <= 3
 
 
+async def test_a_bell_makes_no_lane_ask_for_itself():
+    """However many channels: a look that ends wakes them all, and the store is asked once or twice for all of them."""
+    bot = Running(*(FakeChannel(name=f"c{number}") for number in range(30)), interval=0.05)
+    asked = claimed = 0
+    next_due, claim = bot.store.next_due, bot.store.claim
+
+    async def counted():
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)  # as a store with a thread of its own
+        return await next_due()
+
+    async def counted_claim(*args):
+        nonlocal claimed
+        claimed += 1
+        return await claim(*args)
+
+    bot.store.next_due, bot.store.claim = counted, counted_claim
+    async with bot:
+        await bot.until(lambda: bot.world.site.requests.count("list") > 5)
+
+    looks = bot.world.site.requests.count("list")
+    assert (asked < 5 * (looks + 2), claimed) == (True, 0)
+
+
+async def test_a_lane_saves_what_it_owes():
+    """The message went out and the disk was full for a moment: nothing else is due, and the outcome is saved."""
+    bot = Running()
+    settle, failures = bot.store.settle, iter([StoreError("no space left on the disk")])
+
+    async def once(*args):
+        for failure in failures:
+            raise failure
+        await settle(*args)
+
+    local.STORE_PAUSE, pause = timedelta(seconds=0.02), local.STORE_PAUSE
+    try:
+        async with bot:
+            bot.store.settle = once
+            bot.world.site.publish("new", now())
+            await bot.until(lambda: bot.world.arrived() == ["new"])
+            await asyncio.sleep(0.2)
+            rows = await bot.store.deliveries()
+    finally:
+        local.STORE_PAUSE = pause
+
+    assert ([row.state for row in rows], bot.world.arrived()) == (["sent"], ["new"])
+
+
 async def test_an_inspection_costs_nothing_while_all_is_well():
     """Looks that succeed make no inspection: there is one at the start, and the next within the hour."""
     bot = Running(interval=0.02)
