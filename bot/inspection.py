@@ -61,20 +61,22 @@ class Inspector:
         self._ended: float | None = None
         self._gap = SHORTEST
 
-    def polled(self, polled: Polled) -> None:
-        """Hear how a look ended."""
+    def polled(self, polled: Polled) -> bool:
+        """Hear how a look ended; whether that makes an inspection worth its while."""
         if polled.outcome == "held":
-            return
+            return False
         if polled.outcome == "failed":
             self._failed_in_a_row += 1
             told = polled.failures >= self._rules.after or polled.for_good
             if told:
                 self._failing.add(polled.feed_id)
-            self._heard += told or self._failed_in_a_row >= alerts.FEWEST
-            return
-        self._failed_in_a_row = 0
-        self._heard += polled.feed_id in self._failing or self._source_is_down
-        self._failing.discard(polled.feed_id)
+            news = told or self._failed_in_a_row >= alerts.FEWEST
+        else:
+            self._failed_in_a_row = 0
+            news = polled.feed_id in self._failing or self._source_is_down
+            self._failing.discard(polled.feed_id)
+        self._heard += news
+        return news
 
     def dispatched(self, dispatched: Dispatched) -> bool:
         """Hear how a send ended; whether that makes an inspection worth its while."""

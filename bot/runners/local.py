@@ -73,8 +73,9 @@ class LocalRunner:
         self._grace = grace
         self._started = started
         self._last_limit: asyncio.Timeout | None = None
-        self._bell = _Bell()
-        self._last_bell = _Bell()
+        self._place_bell = _Bell()
+        self._bell = _Bell(self._place_bell)
+        self._last_bell = _Bell(self._bell)
         self._group = asyncio.TaskGroup()
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._unsaved: dict[str, tuple[datetime, int]] = {}
@@ -92,14 +93,16 @@ class LocalRunner:
         """The workers, side by side. `looks` and `again` take up the looks that end, whoever asked for them."""
         async with self._group as group:
             workers = [
-                group.create_task(self._repeat(stop, partial(self._poll_due, stop)), name="polls"),
-                group.create_task(self._repeat(stop, self._look_again), name="looks"),
-                group.create_task(self._repeat(stop, self._tidy, on_bell=False), name="tidying"),
-                group.create_task(self._repeat(stop, self._inspect), name="inspection"),
-                group.create_task(self._repeat(stop, partial(self._keep_pictures, looks, again)), name="pictures"),
+                group.create_task(self._repeat(stop, self._place_bell, partial(self._poll_due, stop)), name="polls"),
+                group.create_task(self._repeat(stop, self._bell, self._look_again), name="looks"),
+                group.create_task(self._repeat(stop, self._last_bell, self._tidy), name="tidying"),
+                group.create_task(self._repeat(stop, self._bell, self._inspect), name="inspection"),
+                group.create_task(
+                    self._repeat(stop, self._bell, partial(self._keep_pictures, looks, again)), name="pictures"
+                ),
             ]
             for lane in self._lanes:
-                drain = self._repeat(stop, partial(self._drain, lane, stop))
+                drain = self._repeat(stop, self._bell, partial(self._drain, lane, stop))
                 workers.append(group.create_task(drain, name=f"lane {lane.name}"))
             group.create_task(self._last_call(stop, workers), name="last call")
 
@@ -116,24 +119,23 @@ class LocalRunner:
     # -- the workers: each does what is due and says when it wants to be called again ---------------------
 
     async def _repeat(
-        self, stop: asyncio.Event, work: Callable[[], Awaitable[datetime | None]], *, on_bell: bool = True
+        self, stop: asyncio.Event, bell: _Bell, work: Callable[[], Awaitable[datetime | None]]
     ) -> None:
-        """Call `work` when it is due, when there is new work, and at least every `LONGEST_WAIT`, until `stop`.
+        """Call `work` when it is due, when the bell rings, and at least every `LONGEST_WAIT`, until `stop`.
 
         What nobody foresaw is logged and does not end the others' work.
         """
         while not stop.is_set():
-            heard = self._bell.rings
+            heard = bell.rings
             try:
                 due = await work()
             except StoreError as error:
                 log.error("%s; trying again in %d s", error, STORE_PAUSE.total_seconds())  # noqa: TRY400 - in words
-                due, heard = self._clock() + STORE_PAUSE, self._bell.rings
+                due, heard = self._clock() + STORE_PAUSE, bell.rings
             except Exception:
                 log.exception("this program failed; trying again in %d s", STORE_PAUSE.total_seconds())
-                due, heard = self._clock() + STORE_PAUSE, self._bell.rings
-            bell = self._bell if on_bell else self._last_bell
-            await bell.wait(heard if on_bell else bell.rings, due, self._clock(), stop)
+                due, heard = self._clock() + STORE_PAUSE, bell.rings
+            await bell.wait(heard, due, self._clock(), stop)
 
     async def _poll_due(self, stop: asyncio.Event) -> datetime | None:
         now = self._clock()
@@ -152,10 +154,12 @@ class LocalRunner:
         return feed_id not in self._polling and self._unsaved.get(feed_id, (now, 0))[0] <= now
 
     async def _poll(self, feed_id: str) -> None:
+        bell = self._bell
         try:
             polled = await self._poller.poll(feed_id)
-            if polled is not None:
-                self._inspector.polled(polled)
+            if polled is not None and not self._inspector.polled(polled) and polled.outcome == "not modified":
+                # Most looks: nobody else has anything to do for it. With 100 channels, each has a lane that would ask.
+                bell = self._place_bell
             self._unsaved.pop(feed_id, None)
         except StoreError as error:
             self._look_later(feed_id)
@@ -165,7 +169,7 @@ class LocalRunner:
             log.exception("poll %s: this program failed", feed_id)
         finally:
             del self._polling[feed_id]
-            self._bell.ring()
+            bell.ring()
 
     def _look_later(self, feed_id: str) -> None:
         """The store does not know that we looked: without a pause of our own we would ask the site again at once."""
@@ -201,9 +205,9 @@ class LocalRunner:
         After a ring it is asked anew: what is under way may have been answered before what the bell was rung for.
         """
         rings, answer = self._asked
-        if answer is None or answer.done() or rings != self._bell.rings:
+        if answer is None or answer.done() or rings != self._place_bell.rings:
             answer = asyncio.ensure_future(self._store.next_due())
-            self._asked = self._bell.rings, answer
+            self._asked = self._place_bell.rings, answer
         return await asyncio.shield(answer)
 
     async def _tidy(self) -> datetime | None:
@@ -231,7 +235,6 @@ class LocalRunner:
     async def _last_call(self, stop: asyncio.Event, workers: Sequence[asyncio.Task[None]]) -> None:
         """Give what is in flight its grace, then cancel it."""
         await stop.wait()
-        self._bell.ring()
         self._last_bell.ring()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace) as self._last_limit:
@@ -245,9 +248,12 @@ class LocalRunner:
 
 
 class _Bell:
-    """Wakes all who wait for new work. Counts its rings, so that one between look and wait is not missed."""
+    """Wakes all who wait for it, and for the `others` that ring with it. Counts its rings, so that one between look and
+    wait is not missed.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *others: _Bell) -> None:
+        self._others = others
         self.rings = 0
         self._rung = asyncio.Event()
 
@@ -255,6 +261,8 @@ class _Bell:
         self.rings += 1
         self._rung.set()
         self._rung = asyncio.Event()
+        for other in self._others:
+            other.ring()
 
     async def wait(self, heard: int, due: datetime | None, now: datetime, stop: asyncio.Event) -> None:
         """Wait for a ring after the `heard`-th, until `due`, or for `LONGEST_WAIT` at the most."""

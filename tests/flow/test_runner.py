@@ -81,6 +81,24 @@ async def test_a_bell_makes_no_lane_ask_for_itself():
     assert (asked < 5 * (looks + 2), claimed) == (True, 0)
 
 
+async def test_a_look_without_news_wakes_nobody_else():
+    """Threads that are to be read again, lanes and inspections are let be by an answer that nothing has changed."""
+    bot = Running(interval=0.02)
+    bot.world.site.lies_304 = True
+    asked, due_looks = 0, bot.store.due_looks
+
+    async def counted(*args):
+        nonlocal asked
+        asked += 1
+        return await due_looks(*args)
+
+    bot.store.due_looks = counted
+    async with bot:
+        await bot.until(lambda: bot.world.site.requests.count("list") > 12)
+
+    assert asked <= 4
+
+
 async def test_a_lane_saves_what_it_owes():
     """The message went out and the disk was full for a moment: nothing else is due, and the outcome is saved."""
     bot = Running()
