@@ -80,7 +80,7 @@ class LocalRunner:
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._unsaved: dict[str, tuple[datetime, int]] = {}
         self._tidied: float | None = None
-        self._asked: tuple[int, asyncio.Future[NextDue] | None] = 0, None
+        self._asked: tuple[int, asyncio.Task[NextDue | Exception] | None] = 0, None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
@@ -204,11 +204,20 @@ class LocalRunner:
 
         After a ring it is asked anew: what is under way may have been answered before what the bell was rung for.
         """
-        rings, answer = self._asked
-        if answer is None or answer.done() or rings != self._place_bell.rings:
-            answer = asyncio.ensure_future(self._store.next_due())
-            self._asked = self._place_bell.rings, answer
-        return await asyncio.shield(answer)
+        rings, asking = self._asked
+        if asking is None or asking.done() or rings != self._place_bell.rings:
+            asking = self._group.create_task(self._ask_next_due(), name="next due")
+            self._asked = self._place_bell.rings, asking
+        answer = await asyncio.shield(asking)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def _ask_next_due(self) -> NextDue | Exception:
+        try:
+            return await self._store.next_due()
+        except Exception as error:  # noqa: BLE001 - for those who asked: raised here, it would end the whole group
+            return error
 
     async def _tidy(self) -> datetime | None:
         # By the loop's monotonic time: a wall clock that jumps is what this mends.
@@ -243,7 +252,8 @@ class LocalRunner:
                 if polls := tuple(self._polling.values()):
                     await asyncio.wait(polls)
         self._last_limit = None
-        for task in (*workers, *self._polling.values()):
+        _, asking = self._asked
+        for task in (*workers, *self._polling.values(), *filter(None, (asking,))):
             task.cancel()
 
 
