@@ -57,7 +57,9 @@ class Ledger:
 
     def __init__(self, folder: Path, *, read_only: bool = False, files: Files | None = None) -> None:
         self._index = Index()
-        self._values: dict[str, dict[str, tuple[str, Any]]] = {FEEDS: {}, STATES: {}, SUBSCRIPTIONS: {}}
+        self._values: dict[str, dict[str, tuple[str, Any]]] = {
+            table: {} for table in (FEEDS, STATES, SUBSCRIPTIONS, CHANNELS)
+        }
         self._archive = Archive(folder / "archive", files)
         path = folder / "store.json"
         try:
