@@ -410,10 +410,11 @@ def test_cut_listing_is_never_empty(cut):
         b"".join(b"<html a%d>" % n for n in range(50)),
         (b"<p " + b" ".join(b"a%d" % n for n in range(290)) + b">") * 2_000,
         b"<" * 500_000,
+        b"<a" * 20_000 + b" x=" * 20_000,
         b"x" * (html.MAX_BYTES + 1),
     ],
     ids=["div", "list", "scopes", "comments", "attributes", "quoted", "plain-first", "odd-quotes", "formatting",
-         "options", "roots", "all-attributes", "tags", "bytes"],
+         "options", "roots", "all-attributes", "tags", "begun", "bytes"],
 )  # fmt: skip
 def test_monstrous_pages(body):
     """A page that would take the parser seconds is refused before it."""
@@ -433,9 +434,11 @@ def test_monstrous_pages(body):
         b'<div class="a>b" data-action="click->x#y"><b>c</b></div>' * 9_000,
         b"<a href=x>" * 900,
         b"<font>" * 200 + b"<p>" * 200,
+        b"<a" * 20_000 + b"a" * 400_000,
     ],
-    ids=["deep", "data-url", "script", "unclosed", "many", "links", "few-left-open"],
+    ids=["deep", "data-url", "script", "unclosed", "many", "links", "few-left-open", "begun"],
 )
+@pytest.mark.timeout(20)  # the last took minutes
 def test_ordinary_pages(body):
     """What sloppy but ordinary pages have is let through."""
     html.check(body)
