@@ -36,7 +36,7 @@ def to_ms(when: datetime) -> int | float:
 
 def from_ms(ms: float) -> datetime:
     """The time in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    return EPOCH + timedelta(microseconds=round(ms * 1000))
 
 
 def join_id(feed_id: str, key: str) -> str:
