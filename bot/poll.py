@@ -451,7 +451,7 @@ class Poller:
         )
         keys = {entry.key for entry in reading.new}
         new = tuple(entry for entry in changes.contents if entry.key in keys)
-        return Polled(feed_id=start.feed.id, outcome=_outcome(start, found, new), new=new), changes
+        return Polled(feed_id=start.feed.id, outcome=_outcome(start, new), new=new), changes
 
     async def _announced(
         self, start: PollInput, reading: _Reading, new: Sequence[Entry], settle: timedelta | None = None
@@ -557,11 +557,10 @@ def _place(twin: Twin) -> str:
     return f"{feed.source} ({feed.address})"
 
 
-def _outcome(start: PollInput, found: Fetched | NotModified, new: Sequence[Entry]) -> Outcome:
+def _outcome(start: PollInput, new: Sequence[Entry]) -> Outcome:
+    """What a look came to that found anything, be it below a first page that was not modified."""
     if new:
         return "new"
-    if isinstance(found, NotModified):
-        return "not modified"
     return "nothing new" if start.state.baselined else "baseline"
 
 

@@ -73,6 +73,7 @@ class LocalRunner:
         self._grace = grace
         self._started = started
         self._last_limit: asyncio.Timeout | None = None
+        # A look has ended: whoever looks at authors has a place more. There is work: all look for theirs. The stop.
         self._place_bell = _Bell()
         self._bell = _Bell(self._place_bell)
         self._last_bell = _Bell(self._bell)
@@ -81,6 +82,7 @@ class LocalRunner:
         self._unsaved: dict[str, tuple[datetime, int]] = {}
         self._tidied: float | None = None
         self._asked: tuple[int, asyncio.Task[NextDue | Exception] | None] = 0, None
+        self._asking: set[asyncio.Task[NextDue | Exception]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Poll and deliver until `stop` is set. What is in flight then is finished, or left as in doubt."""
@@ -208,6 +210,8 @@ class LocalRunner:
         if asking is None or asking.done() or rings != self._place_bell.rings:
             asking = self._group.create_task(self._ask_next_due(), name="next due")
             self._asked = self._place_bell.rings, asking
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
         answer = await asyncio.shield(asking)
         if isinstance(answer, Exception):
             raise answer
@@ -252,8 +256,7 @@ class LocalRunner:
                 if polls := tuple(self._polling.values()):
                     await asyncio.wait(polls)
         self._last_limit = None
-        _, asking = self._asked
-        for task in (*workers, *self._polling.values(), *filter(None, (asking,))):
+        for task in (*workers, *self._polling.values(), *self._asking):
             task.cancel()
 
 

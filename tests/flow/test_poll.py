@@ -223,6 +223,25 @@ async def test_a_sweep_finds_what_was_unrolled_late_on_a_deeper_page(world):
     assert world.arrived() == ["late"]
 
 
+async def test_what_a_sweep_finds_below_an_unmodified_page_is_told_to_others(world):
+    """The outcome is "not modified" only where nobody else has anything to do: here a thread is to be read again."""
+    world.site.page_size = 3
+    for number in range(9):
+        world.site.publish(f"old{number}", START - timedelta(days=number + 1))
+    await world.follow()
+    for _ in range(12):
+        await world.round(hours=25)
+    world.site.lies_304 = True
+    world.site.threads["old4"].posts = 7
+    outcomes = []
+    while (await world.store.next_due()).looks is None:
+        world.clock.advance(hours=25)
+        outcomes.append((await world.poller.poll("fake:ann")).outcome)
+
+    assert len(outcomes) < 12
+    assert outcomes == ["not modified"] * (len(outcomes) - 1) + ["nothing new"]
+
+
 async def test_a_sweep_reads_one_page_a_day(world):
     """A sweep costs one request a day, not one for each look."""
     await world.follow()

@@ -325,6 +325,29 @@ async def test_a_grace_can_be_made_longer_and_shorter():
     assert waits
 
 
+async def test_a_disk_that_hangs_holds_up_no_end():
+    """However many questions to the store are under way when the stop comes."""
+    bot = Running(make=kept_runner, interval=60, grace=0.1)
+    asked, hung, next_due = 0, False, bot.store.next_due
+
+    async def hanging():
+        nonlocal asked
+        asked += 1
+        return await (asyncio.Event().wait() if hung else next_due())
+
+    bot.store.next_due = hanging
+    async with bot:
+        await bot.until(lambda: bot.world.site.requests and asked)
+        await asyncio.sleep(0.05)
+        hung, before = True, asked
+        bot.world.runner._place_bell.ring()  # as a look without news does
+        await bot.until(lambda: asked == before + 1)
+        bot.world.runner.wake()
+        await bot.until(lambda: asked == before + 2)
+        bot.stop.set()
+        await asyncio.wait_for(asyncio.shield(bot.task), 3)
+
+
 def kept_runner(world: World, grace: float) -> local.LocalRunner:
     world.runner = local_runner(world, grace)
     return world.runner
