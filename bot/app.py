@@ -161,6 +161,8 @@ async def open_app(
             store = await open_store(settings)
             stack.push_async_callback(store.close)
         spending = build_spending(settings, store, clock)
+        if spending is not None:
+            stack.push_async_callback(spending.close)
         http = build_http(settings, clock, grant or (spending.grant if spending else None))
         stack.push_async_callback(http.close)
         app = _joined(settings, store, http, channels, spending, clock)

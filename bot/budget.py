@@ -55,7 +55,7 @@ class Ledger:
     """What was sent to each host, of those `per_day` that each has. Asks nothing and reads no clock.
 
     Requests are granted in blocks, each saved before the first of it is sent. So a crash forgets none; what was left of
-    a block then counts as sent.
+    a block then counts as sent. At an orderly end that is given back (`left_over`).
     """
 
     def __init__(self, per_day: int, rows: Iterable[Spent] = ()) -> None:
@@ -81,6 +81,12 @@ class Ledger:
         """That row is saved."""
         if self._rows.get(row.host) == row:
             self._unsaved.discard(row.host)
+
+    def left_over(self) -> tuple[Spent, ...]:
+        """The rows without what was saved of a last block and is not used; there will be no further request."""
+        unused = {host: left for host, left in self._left.items() if left}
+        self._left.clear()
+        return tuple(with_more(self._rows[host], -left) for host, left in unused.items())
 
     def may_look(self, host: str, now: datetime) -> datetime | None:
         """None if a look may begin that nobody waits for; else when that may be so."""

@@ -113,7 +113,8 @@ class Http:
         max_body: int | None = None,
         answers: Container[int] = (),
     ) -> Response:
-        """Ask for `url` on behalf of a feed. Raises `SourceError`; 304 is returned like an answer.
+        """Ask for `url` on behalf of a feed. Raises `SourceError`, and what `grant` raises where requests cannot be
+        counted; 304 is returned like an answer.
 
         `max_body`: how many bytes are read of it, where that is not what is read of a page. `answers`: statuses that
         are answers here too (204; 400 and 404 of an API that says more in its body); not those that ask for a pause.

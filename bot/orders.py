@@ -120,11 +120,10 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """Take a request to a host out of its budget, for a command that asks the host itself, on behalf of a feed."""
+    """Take a request to a host out of its budget, for a command that asks the host itself."""
 
     kind: Literal["take"] = "take"
     host: str
-    feed_id: str = ""
 
 
 Order = Find | Follow | Unfollow | Pause | Resume | Retry | Drop | Poll | Refresh | Import | Restore | Take

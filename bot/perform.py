@@ -42,7 +42,7 @@ async def perform(order: orders.Order, app: App, *, running: bool = False) -> or
         case orders.Pause() | orders.Resume():
             return await _set_paused(order, app)
         case orders.Retry() | orders.Drop():
-            return await (_retry(order, app) if isinstance(order, orders.Retry) else _drop(order, app))
+            return await _change_rows(order, app)
         case orders.Poll():
             return await _poll(order, app, running=running)
         case orders.Refresh():
@@ -182,6 +182,14 @@ async def _import(order: orders.Import | orders.Restore, app: App) -> orders.Ans
 
 
 # -- the outbox ---------------------------------------------------------------------------------------------
+
+
+async def _change_rows(order: orders.Retry | orders.Drop, app: App) -> orders.Rows:
+    match order:
+        case orders.Retry():
+            return await _retry(order, app)
+        case orders.Drop():
+            return await _drop(order, app)
 
 
 async def _retry(order: orders.Retry, app: App) -> orders.Rows:
@@ -407,4 +415,4 @@ def _why_not(feed: Feed, state: FeedState, now: datetime) -> str:
 
 async def _take(order: orders.Take, app: App) -> orders.Granted:
     spending = app.poller.spending
-    return orders.Granted(until=None if spending is None else await spending.grant(order.host, order.feed_id))
+    return orders.Granted(until=None if spending is None else await spending.grant(order.host))

@@ -6,17 +6,22 @@ Calls things in order. How many there are, and what a look costs for that, is de
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot import rhythm
 from bot.budget import Ledger, price_within
-from bot.errors import HostDown
+from bot.errors import HostDown, StoreError
 from bot.model import Feed, FeedState
 from bot.protocols import Clock, Store
 from bot.schedule import Pace
 
+log = logging.getLogger(__name__)
+
+CLOSE_WITHIN = 2.0
+"""Seconds that giving back may take: a disk that hangs holds up no end."""
 PRICED_FOR = timedelta(hours=1)
 """How long a host's price holds: to find it, all its authors are looked at in the store."""
 PRICED_APART = timedelta(minutes=1)
@@ -41,17 +46,29 @@ class Spending:
         """Go on with the requests of the one before, which asks for none any more."""
         if before._per_day == self._per_day:
             self._ledger = before._ledger
+        before._ledger = None
         self._host_of = before._host_of
 
-    async def grant(self, host: str, feed_id: str) -> datetime | None:
+    async def close(self) -> None:
+        """Give back what was written down and not sent. Nothing may be asked for afterwards."""
+        ledger, self._ledger = self._ledger, None
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN):
+                for row in ledger.left_over() if ledger is not None else ():
+                    await self._store.spend(row)
+        except (StoreError, TimeoutError) as error:
+            log.info("requests that were not sent count as sent: %s", error or "the store does not answer")
+
+    async def grant(self, host: str, feed_id: str = "") -> datetime | None:
         """Take a request to a host out of its budget, on behalf of a feed; not before that time, where there is one.
 
         It is written down before it is sent, so that a crash gives nobody more. Raises `StoreError`.
         """
         async with self._turn:
             ledger = await self._opened()
-            self._host_of.setdefault(feed_id, host)
-            self._host_of.setdefault(feed_id.partition(":")[0], host)
+            if feed_id:
+                self._host_of.setdefault(feed_id, host)
+                self._host_of.setdefault(feed_id.partition(":")[0], host)
             taken = ledger.take(host, self._clock())
             if taken.keep is not None:
                 await self._store.spend(taken.keep)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from bot import show
-from bot.app import App, open_app
-from bot.errors import OrderRefused, StoreLocked
+from bot.app import App, build_spending, open_app
+from bot.errors import BotError, OrderRefused, SourceError, StoreLocked
+from bot.opening import now, open_store
 from bot.orders import Answer, Granted, Order, Take
 from bot.perform import perform
 from bot.settings import Settings
@@ -36,19 +38,28 @@ async def ordered(settings: Settings, order: Order, answer: type[A]) -> A:
 
 
 async def _ordered(settings: Settings, order: Order) -> Answer:
+    return await _by_owner(partial(_asked, settings, order), partial(_performed, settings, order))
+
+
+async def _by_owner(ask: Callable[[], Awaitable[Answer]], do: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask the running bot; without one do it here. Who holds the store and takes no orders has a little time to end."""
     from bot.door.client import NoDoor  # loads aiohttp, which the listings do without
 
     latest = time.monotonic() + DOOR_WITHIN
     while True:
         with suppress(NoDoor):
-            return await _asked(settings, order)
+            return await ask()
         try:
-            async with open_app(settings) as app:
-                return await perform(order, app)
+            return await do()
         except StoreLocked:
             if time.monotonic() >= latest:
                 raise
         await asyncio.sleep(PAUSE)
+
+
+async def _performed(settings: Settings, order: Order) -> Answer:
+    async with open_app(settings) as app:
+        return await perform(order, app)
 
 
 async def _asked(settings: Settings, order: Order) -> Answer:
@@ -116,15 +127,37 @@ class Orderer:
         return reply.result()
 
 
-@asynccontextmanager
-async def budget(settings: Settings) -> AsyncIterator[Grant | None]:
-    """What keeps the hosts' budgets for a command that asks hosts by itself; None where they have none."""
+def granting(settings: Settings) -> Grant | None:
+    """What keeps the hosts' budgets for a command that asks hosts by itself; None where they have none.
+
+    The running bot counts, or the store, which is opened for each request alone: others may work on it in between.
+    """
     if not settings.poll.requests_per_day:
-        yield None
-        return
-    async with Orderer(settings) as orderer:
+        return None
 
-        async def grant(host: str, feed_id: str) -> datetime | None:
-            return (await orderer.ordered(Take(host=host, feed_id=feed_id), Granted)).until
+    async def grant(host: str, feed_id: str) -> datetime | None:
+        order = Take(host=host)
+        try:
+            answer = await _by_owner(partial(_asked_quietly, settings, order), partial(_taken, settings, order))
+        except BotError as error:
+            raise SourceError(feed_id, f"{host}: not asked, since that could not be counted: {error}") from error
+        return answer.until if isinstance(answer, Granted) else None
 
-        yield grant
+    return grant
+
+
+async def _asked_quietly(settings: Settings, order: Take) -> Answer:
+    from bot.door.client import ask
+
+    return (await ask(settings.data_dir, order)).result()
+
+
+async def _taken(settings: Settings, order: Take) -> Granted:
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings)
+        stack.push_async_callback(store.close)
+        spending = build_spending(settings, store, now)
+        if spending is None:
+            return Granted()
+        stack.push_async_callback(spending.close)
+        return Granted(until=await spending.grant(order.host))

@@ -15,14 +15,14 @@ from pathlib import Path
 from bot import show
 from bot.app import App, build_channels, build_http, build_sources, open_app
 from bot.commands.auditing import check_store
-from bot.commands.ordering import budget
+from bot.commands.ordering import granting
 from bot.errors import ChannelError, SettingsError, SourceError, StoreError
 from bot.finding import Finder
 from bot.language import known_languages
 from bot.model import Author, Batch, Delivery, Entry, Feed, Item, Post
 from bot.opening import now, open_store
 from bot.outbox import WAITING, stranded
-from bot.protocols import Channel, Source
+from bot.protocols import Channel
 from bot.settings import FILE_NAME, Settings, named_file
 
 log = logging.getLogger(__name__)
@@ -147,27 +147,23 @@ async def _channel_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]
 
 
 async def _source_checks(settings: Settings) -> AsyncIterator[tuple[bool, str]]:
-    async with budget(settings) as grant:
-        http = build_http(settings, grant=grant)
-        try:
-            sources = build_sources(settings, http)
-            for problem in wrong_addresses(settings):
-                yield False, problem
-            used = await _used_sources(settings, Finder(sources=sources))
-            for kind in (kind for kind in sources if kind in used):
-                yield await _source_check(kind, sources[kind])
-        finally:
-            await http.close()
-
-
-async def _source_check(kind: str, source: Source) -> tuple[bool, str]:
+    http = build_http(settings, grant=granting(settings))
     try:
-        await source.check()
-    except SourceError as error:
-        return False, f"source {kind}: {error.reason}"
-    except StoreError as error:
-        return False, f"source {kind}: not asked, since that could not be counted: {error}"
-    return True, f"source {kind}"
+        sources = build_sources(settings, http)
+        for problem in wrong_addresses(settings):
+            yield False, problem
+        used = await _used_sources(settings, Finder(sources=sources))
+        for kind, source in sources.items():
+            if kind not in used:
+                continue
+            try:
+                await source.check()
+            except SourceError as error:
+                yield False, f"source {kind}: {error.reason}"
+            else:
+                yield True, f"source {kind}"
+    finally:
+        await http.close()
 
 
 async def _used_sources(settings: Settings, finder: Finder) -> set[str]:

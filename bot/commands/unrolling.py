@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bot import render, show
 from bot.app import App, open_app
-from bot.commands.ordering import budget
+from bot.commands.ordering import granting
 from bot.commands.setting import named_channels
 from bot.errors import ChannelError, FeedGone, NoPdf, NotFound, SettingsError, SourceError, StoreError
 from bot.facts import facts_of
@@ -77,7 +77,7 @@ async def unroll(args: argparse.Namespace, settings: Settings) -> int:
     writes = args.output is not None or not channels
     if writes and args.format == "pdf":
         _require_pdf(args.output)
-    async with budget(settings) as grant, open_app(settings, store=MemoryStore(), grant=grant) as app:
+    async with open_app(settings, store=MemoryStore(), grant=granting(settings)) as app:
         try:
             found = await (_find_version(app, args.thread, args.kept) if args.kept else _find(app, args.thread))
         except SourceError as error:

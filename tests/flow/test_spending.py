@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.budget import Spent
-from bot.errors import HostDown
+from bot.errors import HostDown, StoreError
 from bot.http import Http
 from bot.model import Author, Feed
 from bot.rhythm import price_of
@@ -130,6 +130,53 @@ async def test_a_reload_goes_on_with_what_was_sent():
     after.succeed(before)
 
     assert await after.grant("a.example", "feed") is not None
+
+
+async def test_what_was_not_sent_is_given_back_at_an_orderly_end():
+    """A round by a timer asks once or twice, and is a process of its own: nobody loses a hundredth of the day by it."""
+    store, clock, granted = MemoryStore(), Clock(), 0
+    for _ in range(288):
+        purse = spending(store, clock, per_day=1000)
+        granted += await purse.grant("a.example", "feed") is None
+        await purse.close()
+        clock.advance(minutes=5)
+
+    assert granted == 288
+    assert sum(row.total for row in await store.spent()) == 288
+
+
+async def test_who_was_taken_over_from_gives_nothing_back():
+    """What the one before has written down is in the books of the one that goes on."""
+    store, clock = MemoryStore(), Clock()
+    before, after = spending(store, clock, per_day=1000), spending(store, clock, per_day=1000)
+    await before.grant("a.example", "feed")
+    after.succeed(before)
+    for _ in range(15):
+        await after.grant("a.example", "feed")
+    await before.close()
+    await after.close()
+
+    assert [row.total for row in await store.spent()] == [16]
+
+
+async def test_a_disk_that_is_full_at_the_end_is_no_trouble():
+    """Then the rest of a block counts as sent, as after a crash."""
+
+    class FullAtTheEnd(MemoryStore):
+        full = False
+
+        async def spend(self, row):
+            if self.full:
+                raise StoreError("no space")
+            await super().spend(row)
+
+    store = FullAtTheEnd()
+    purse = spending(store, Clock(), per_day=1000)
+    await purse.grant("a.example", "feed")
+    store.full = True
+    await purse.close()
+
+    assert [row.total for row in await store.spent()] == [10]
 
 
 async def test_a_row_that_cannot_be_saved_is_not_spent():
