@@ -111,16 +111,16 @@ class TinyStore:
         except TimeoutError:
             log.warning("%s: not closed after %.0f s; nothing that was confirmed is lost", self._folder, CLOSE_LIMIT)
 
-    async def _ask(self, work: Callable[[], T]) -> T:
+    async def _ask(self, work: Callable[[], T], *, hurry: bool = True) -> T:
         if self._closed:
             raise StoreError(f"the store of {self._folder} is closed")
-        answer: T = await self._worker.ask(work)
+        answer: T = await self._worker.ask(work, hurry=hurry)
         return answer
 
-    async def _change(self, work: Callable[[], T]) -> T:
+    async def _change(self, work: Callable[[], T], *, hurry: bool = True) -> T:
         if self._read_only:
             raise StoreReadOnly(f"the store of {self._folder} was opened for reading only")
-        return await self._ask(lambda: self._as_owner(work))
+        return await self._ask(lambda: self._as_owner(work), hurry=hurry)
 
     def _as_owner(self, work: Callable[[], T]) -> T:
         # First of all: in a folder that was removed, the archive would be begun anew beside a store that is gone.
@@ -167,7 +167,9 @@ class TinyStore:
         return await self._ask(lambda: self._ledger.known(feed_id, wanted))
 
     async def commit(self, changes: Changes) -> None:
-        await self._change(lambda: self._ledger.commit(changes))
+        # Most looks find nothing, and nobody waits for what they leave: then one wait for the disk is for many of them.
+        hurry = bool(changes.contents or changes.deliveries or changes.withdrawn)
+        await self._change(lambda: self._ledger.commit(changes), hurry=hurry)
 
     async def due_looks(self, now: datetime) -> tuple[Known, ...]:
         return await self._ask(lambda: self._ledger.due_looks(now))

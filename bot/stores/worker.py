@@ -17,6 +17,8 @@ from typing import Any
 
 GROUP = 100
 """About the most jobs that share one commit."""
+LINGER = 0.005
+"""Seconds that a job which is in no hurry waits for others to share its commit."""
 
 
 class _Job:
@@ -57,19 +59,25 @@ class Worker:
     def __init__(self, name: str) -> None:
         self.batch: Callable[[], AbstractContextManager[None]] = nullcontext
         self._asked: list[_Job] = []
+        self._waits: asyncio.Handle | None = None
         self._jobs: SimpleQueue[Sequence[_Job]] = SimpleQueue()
         self._last: _Job | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def ask(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
+    def ask(self, work: Callable[[], Any], *, hurry: bool = True) -> asyncio.Future[Any]:
         """Have it done, also if whoever awaits it is cancelled. The answer comes when it is durable, with the job's own
-        error if there is one.
+        error if there is one. Without `hurry` it waits a little for others, in the order in which they are asked for.
         """
         job = _Job(work)
-        if not self._asked or self._asked[-1].loop is not job.loop:
-            job.loop.call_soon(self._hand_over)
+        loop, is_first = job.loop, not self._asked or self._asked[-1].loop is not job.loop
         self._asked.append(job)
+        if is_first and not hurry:
+            self._waits = loop.call_later(LINGER, self._hand_over)
+        elif is_first or (hurry and isinstance(self._waits, asyncio.TimerHandle)):
+            if self._waits is not None:
+                self._waits.cancel()
+            self._waits = loop.call_soon(self._hand_over)
         return job.future
 
     def finish(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
