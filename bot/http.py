@@ -112,12 +112,14 @@ class Http:
         headers: Mapping[str, str] | None = None,
         max_body: int | None = None,
         answers: Container[int] = (),
+        at_once: bool = False,
     ) -> Response:
         """Ask for `url` on behalf of a feed. Raises `SourceError`, and what `grant` raises where requests cannot be
         counted; 304 is returned like an answer.
 
         `max_body`: how many bytes are read of it, where that is not what is read of a page. `answers`: statuses that
         are answers here too (204; 400 and 404 of an API that says more in its body); not those that ask for a pause.
+        `at_once`: give a large answer to a caller who only glances at it, and asks for `alone` before reading it.
         """
         target = _parse(feed_id, url)
         own_headers = dict(headers or {})
@@ -130,8 +132,8 @@ class Http:
             async with self._turn(feed_id, target):
                 answer = await self._ask(feed_id, target, own_headers, limit, most, answers)
             if answer.status not in _REDIRECTS:
-                if len(answer.body) > _LARGE:
-                    await self._alone()
+                if len(answer.body) > _LARGE and not at_once:
+                    await self.alone()
                 return replace(answer, moved_to=moved_to) if moved_to else answer
             onward = _onward(feed_id, target, answer.headers.get("Location", ""))
             if onward.origin() != target.origin():
@@ -153,7 +155,7 @@ class Http:
         if session is not None:
             await session.close()
 
-    async def _alone(self) -> None:
+    async def alone(self) -> None:
         """Return to one caller in a turn of the event loop: each then reads a page, at once and for milliseconds. When
         32 answers have come, what else is to be done must not wait for all of them.
         """

@@ -125,12 +125,13 @@ class ThreadReader:
     async def _newest(self, feed: Feed, bookmark: Bookmark, now: datetime, *, skim: bool) -> Fetched | NotModified:
         headers = conditional.request_headers(bookmark.validators_at(now))
         url = user_url(self._base_url, feed.author.handle)
-        answer = await self._http.get(url, feed_id=feed.id, headers=headers)
+        answer = await self._http.get(url, feed_id=feed.id, headers=headers, at_once=True)
         if answer.status == 304 and headers:
             return NotModified(cursor=bookmark.allowed().cursor())
         marks = marks_of(answer.body)
         if bookmark.shows(marks, now):
             return NotModified(cursor=bookmark.allowed().read_again(answer.headers).cursor())
+        await self._http.alone()
         page = self._listing(answer, feed.id, feed.author, skim=skim)
         # Half a page with the whole one's ETag would be answered 304 from then on, and the other half never be read.
         bookmark = bookmark.allowed().read_at(now, {} if is_cut(answer.body) else answer.headers, marks)

@@ -47,6 +47,37 @@ async def test_what_is_asked_later_is_a_commit_of_its_own(worker):
     await worker.finish(int)
 
 
+async def test_what_is_in_no_hurry_waits_for_company(worker):
+    """Jobs of several turns share a commit, and whoever is in a hurry takes them along, in order."""
+    asked = []
+    for number in range(3):
+        asked.append(worker.ask(worker.batch.does(number), hurry=False))
+        await asyncio.sleep(0)
+    await worker.ask(worker.batch.does("now"))
+    await asyncio.gather(*asked)
+
+    assert worker.batch.all == [[0, 1, 2, "now"]]
+    await worker.finish(int)
+
+
+async def test_what_is_in_no_hurry_is_done_without_company(worker):
+    """Nobody else need ask; nor does it keep what is asked later from being done."""
+    await worker.ask(worker.batch.does("alone"), hurry=False)
+    await worker.ask(worker.batch.does("then"))
+
+    assert worker.batch.all == [["alone"], ["then"]]
+    await worker.finish(int)
+
+
+async def test_what_waits_for_company_is_not_lost_at_the_end(worker):
+    """Finishing takes it along."""
+    done = []
+    worker.ask(lambda: done.append("waited"), hurry=False).cancel()
+    await worker.finish(lambda: done.append("last"))
+
+    assert done == ["waited", "last"]
+
+
 async def test_the_last_job_comes_after_all_that_was_asked_before(worker):
     """Finishing in the same turn leaves nothing out."""
     done = []
