@@ -98,7 +98,8 @@ def main(target: Path, words: list[str]) -> int:
     asyncio.run = run_with_ticker  # type: ignore[assignment]
     Poller.poll = first_poll  # type: ignore[assignment,method-assign]
     try:
-        return cli.main(words)
+        sys.argv[1:] = words
+        return cli.program()
     finally:
         target.write_text(json.dumps(ticker.document()), encoding="utf-8")
 
