@@ -57,7 +57,8 @@ class Spending:
                 for row in ledger.left_over() if ledger is not None else ():
                     await self._store.spend(row)
         except (StoreError, TimeoutError) as error:
-            log.info("requests that were not sent count as sent: %s", error or "the store does not answer")
+            why = str(error) or "the store does not answer"
+            log.info("requests that were not sent count as sent: %s", why)
 
     async def grant(self, host: str, feed_id: str = "") -> datetime | None:
         """Take a request to a host out of its budget, on behalf of a feed; not before that time, where there is one.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
@@ -177,6 +179,28 @@ async def test_a_disk_that_is_full_at_the_end_is_no_trouble():
     await purse.close()
 
     assert [row.total for row in await store.spent()] == [10]
+
+
+async def test_a_disk_that_hangs_at_the_end_holds_nobody_up(monkeypatch, caplog):
+    """It is said what is not given back, and why."""
+
+    class Hanging(MemoryStore):
+        hangs = False
+
+        async def spend(self, row):
+            if self.hangs:
+                await asyncio.Event().wait()
+            await super().spend(row)
+
+    monkeypatch.setattr("bot.spending.CLOSE_WITHIN", 0.01)
+    caplog.set_level(logging.INFO)
+    store = Hanging()
+    purse = spending(store, Clock(), per_day=1000)
+    await purse.grant("a.example", "feed")
+    store.hangs = True
+    await asyncio.wait_for(purse.close(), 5)
+
+    assert "count as sent: the store does not answer" in caplog.text
 
 
 async def test_a_row_that_cannot_be_saved_is_not_spent():
